@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "buf.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xmalloc.h"
+
+enum { SMALLEST_CAP = 256 };
+
+struct bytes bytes_of_str(const char *text)
+{
+    return (struct bytes){text, strlen(text)};
+}
+
+bool bytes_equal(struct bytes a, struct bytes b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+bool bytes_equal_str(struct bytes a, const char *text)
+{
+    return bytes_equal(a, bytes_of_str(text));
+}
+
+void buf_fini(struct buf *buf)
+{
+    free(buf->data);
+    *buf = (struct buf){0};
+}
+
+char *buf_reserve(struct buf *buf, size_t len)
+{
+    if (buf->start == buf->end)
+        buf_clear(buf);
+    if (buf->cap - buf->end < len && buf->start != 0) {
+        memmove(buf->data, buf->data + buf->start, buf_len(buf));
+        buf->end -= buf->start;
+        buf->start = 0;
+    }
+    if (buf->cap - buf->end < len) {
+        size_t cap = buf->cap == 0 ? SMALLEST_CAP : buf->cap;
+        while (cap - buf->end < len)
+            cap *= 2;
+        buf->data = xreallocarray(buf->data, cap, 1);
+        buf->cap = cap;
+    }
+    return buf->data + buf->end;
+}
+
+void buf_append(struct buf *buf, const void *data, size_t len)
+{
+    if (len == 0)
+        return;
+    memcpy(buf_reserve(buf, len), data, len);
+    buf->end += len;
+}
+
+void buf_append_str(struct buf *buf, const char *text)
+{
+    buf_append(buf, text, strlen(text));
+}
+
+void buf_append_bytes(struct buf *buf, struct bytes bytes)
+{
+    buf_append(buf, bytes.data, bytes.len);
+}
+
+void buf_printf(struct buf *buf, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    va_list again;
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    assert(len >= 0);
+    char *room = buf_reserve(buf, (size_t)len + 1);
+    vsnprintf(room, (size_t)len + 1, format, again);
+    va_end(again);
+    buf->end += (size_t)len;
+}
+
+void buf_consume(struct buf *buf, size_t len)
+{
+    assert(len <= buf_len(buf));
+    buf->start += len;
+    if (buf->start == buf->end)
+        buf_clear(buf);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Octets: borrowed (struct bytes) and owned (struct buf).
+ *
+ *   buf:   data ......[start ========= end)............ cap
+ *                      read from here  append here
+ */
+#ifndef INTERIMSPEC_BUF_H
+#define INTERIMSPEC_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A borrowed run of octets: whoever made it owns the memory. `data` may be NULL when len is 0. */
+struct bytes {
+    const char *data;
+    size_t len;
+};
+
+/* A growing run of octets. All-zero is a valid empty buffer; buf_fini() frees what it owns. */
+struct buf {
+    char *data;   /* owned */
+    size_t start; /* first octet not yet consumed */
+    size_t end;   /* one past the last octet */
+    size_t cap;
+};
+
+static inline struct bytes bytes_of(const char *data, size_t len)
+{
+    return (struct bytes){data, len};
+}
+
+struct bytes bytes_of_str(const char *text);
+bool bytes_equal(struct bytes a, struct bytes b);
+bool bytes_equal_str(struct bytes a, const char *text);
+
+void buf_fini(struct buf *buf);
+static inline size_t buf_len(const struct buf *buf)
+{
+    return buf->end - buf->start;
+}
+static inline struct bytes buf_bytes(const struct buf *buf)
+{
+    return (struct bytes){buf->data + buf->start, buf->end - buf->start};
+}
+/* Room for `len` more octets; returns where to write them. Follow with buf_added(). */
+char *buf_reserve(struct buf *buf, size_t len);
+static inline void buf_added(struct buf *buf, size_t len)
+{
+    buf->end += len;
+}
+void buf_append(struct buf *buf, const void *data, size_t len);
+void buf_append_str(struct buf *buf, const char *text);
+void buf_append_bytes(struct buf *buf, struct bytes bytes);
+__attribute__((format(printf, 2, 3))) void buf_printf(struct buf *buf, const char *format, ...);
+/* Forget the first `len` octets; len must not exceed buf_len(). */
+void buf_consume(struct buf *buf, size_t len);
+/* Empty, keeping the memory. */
+static inline void buf_clear(struct buf *buf)
+{
+    buf->start = buf->end = 0;
+}
+
+#endif

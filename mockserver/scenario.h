@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* The server's half of a scenario file: what to do for each exchange.
+ *
+ *   scenario 1--* resource 1--* script 1--* step
+ *
+ * Made once by scenario_load() before the server listens, immutable afterwards, and outlives every
+ * connection; nobody but the catalogue frees it. The grammar is documented in scenarios/README.md.
+ * Expectations are not here: the server never sees them. */
+#ifndef INTERIMSPEC_SCENARIO_H
+#define INTERIMSPEC_SCENARIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+
+/* An integer that is written in the file, or comes from a parameter of the run. */
+struct int_value {
+    int64_t literal;
+    int param; /* index into scenario.params, or -1 for the literal */
+};
+
+/* A length of time; a parameter counts milliseconds. */
+struct duration {
+    int64_t ns;
+    int param; /* index into scenario.params, or -1 for ns */
+};
+
+struct param {
+    char *name;          /* owned */
+    int64_t default_value;
+    int64_t min, max;    /* both inclusive */
+};
+
+enum step_kind {
+    STEP_WAIT,
+    STEP_RESPOND,
+    STEP_BODY,
+    STEP_END_BODY,
+    STEP_SEND,
+    STEP_SLEEP,
+    STEP_RELEASE,
+    STEP_STALL,
+    STEP_READING,
+    STEP_CLOSE,
+    STEP_RESET,
+};
+
+enum wait_for {
+    WAIT_HEAD,         /* the request's header section is complete */
+    WAIT_BODY_OCTETS,  /* so many octets of its content have been received */
+    WAIT_REQUEST,      /* the whole request has been received */
+    WAIT_NEXT_REQUEST, /* the head of a further request has arrived on this connection */
+    WAIT_CLIENT_FIN,   /* the client has closed its sending side */
+};
+
+enum framing {
+    FRAMING_DEFAULT, /* none for 1xx, 204, 304 and answers to HEAD; Content-Length otherwise */
+    FRAMING_LENGTH,
+    FRAMING_CHUNKED,
+    FRAMING_CLOSE,
+    FRAMING_NONE,
+};
+
+enum body_source {
+    BODY_NONE,  /* no octets of content */
+    BODY_OWN,   /* one line that names scenario, run, resource and exchange */
+    BODY_BYTES, /* what the file says */
+    BODY_SIZED, /* so many octets, made by the server */
+    BODY_LATER, /* `body` steps follow */
+};
+
+enum body_fill {
+    FILL_TEXT,   /* lines that name run, exchange and position */
+    FILL_OCTETS, /* all 256 octet values in turn */
+};
+
+/* Class of octets on a connection, as an ideal RFC 9112 reader would see them. AUTO: work it out. */
+enum octet_class {
+    OCTETS_AUTO,
+    OCTETS_HEAD,
+    OCTETS_INTERIM_CONTENT,
+    OCTETS_FRAMING,
+    OCTETS_CONTENT,
+    OCTETS_SURPLUS,
+};
+
+/* A header or trailer field; `pad` appends so many octets of 'x' to the value. */
+struct field {
+    struct bytes name;  /* owned by the scenario */
+    struct bytes value; /* owned by the scenario */
+    struct int_value pad;
+};
+
+struct fields {
+    struct field *items; /* owned */
+    size_t count;
+};
+
+struct respond_step {
+    struct int_value status;
+    bool has_reason;        /* false: the registered phrase */
+    struct bytes reason;    /* owned */
+    struct bytes version;   /* "1.1" unless the file says otherwise; owned */
+    struct fields fields;
+    char *location;         /* owned; name of a resource, or NULL */
+    struct bytes set_cookie;/* owned; "name=value", empty if none */
+    enum framing framing;
+    bool has_length;        /* Content-Length says `length`, whatever is sent */
+    struct int_value length;
+    enum body_source body;
+    struct bytes body_bytes;     /* owned; BODY_BYTES */
+    struct int_value body_size;  /* BODY_SIZED */
+    enum body_fill fill;
+    struct fields trailers;      /* FRAMING_CHUNKED only */
+};
+
+struct send_step {
+    struct bytes bytes; /* owned */
+    enum octet_class as;
+};
+
+enum close_how { CLOSE_FIN, CLOSE_ABRUPT };
+
+/* Where a step's octets are cut into pieces, each of which must have been read alone. */
+struct split {
+    bool each_byte;
+    struct int_value *at; /* owned; offsets into the step's octets, ascending where literal */
+    size_t count;         /* 0 and !each_byte: not split */
+};
+
+struct step {
+    enum step_kind kind;
+    int line;                 /* in the file, for messages and transcripts */
+    bool forever;             /* `times: forever` */
+    struct int_value times;   /* 1 by default */
+    struct duration every;    /* from the start of one repetition to the next; 0: no pause */
+    struct split split;       /* STEP_RESPOND, STEP_SEND and STEP_BODY only */
+    union {
+        struct {
+            enum wait_for what;
+            struct int_value octets; /* WAIT_BODY_OCTETS */
+            int64_t limit_ns;        /* how long to wait before the script is aborted */
+        } wait;
+        struct respond_step respond;
+        struct bytes body;        /* owned */
+        struct fields trailers;   /* STEP_END_BODY */
+        struct send_step send;
+        struct duration sleep;
+        bool reading;
+        enum close_how close;
+    } u;
+};
+
+struct script {
+    struct step *steps; /* owned */
+    size_t count;
+};
+
+struct resource {
+    char *name;            /* owned; "start" for the first request */
+    struct script *visits; /* owned; one per visit, the last repeats */
+    size_t visit_count;    /* at least 1 */
+};
+
+enum transport_bit {
+    TRANSPORT_H1 = 1,
+    TRANSPORT_H1S = 2,
+    TRANSPORT_H2C = 4,
+    TRANSPORT_H2 = 8,
+    TRANSPORT_H3 = 16,
+};
+
+struct scenario {
+    char *id;     /* owned; equals the file's name without .yaml */
+    char *title;  /* owned */
+    char *family; /* owned; the folder below the catalogue, slashes for nested ones */
+    char *path;   /* owned; as given, for messages */
+    unsigned transports; /* of enum transport_bit */
+    struct param *params; /* owned */
+    size_t param_count;
+    struct resource *resources; /* owned; [0] is "start" */
+    size_t resource_count;
+    bool has_on_connect;
+    struct script on_connect;   /* plays at accept, on leased ports only */
+};
+
+/* Returns NULL and fills *error with "path:line:column: message" (owned by the caller) on bad
+ * input. `family` is borrowed. */
+struct scenario *scenario_load(const char *path, const char *family, char **error);
+/* The same from memory, for tests and fuzzing; `path` only names it in messages. */
+struct scenario *scenario_parse(const char *path, const char *family, struct bytes text,
+                                char **error);
+void scenario_free(struct scenario *scenario);
+
+/* NULL when there is none of that name. */
+const struct resource *scenario_resource(const struct scenario *scenario, struct bytes name);
+/* Index into params, or -1. */
+int scenario_param(const struct scenario *scenario, struct bytes name);
+
+/* Every file below a folder, sorted by id; two files of one id are an error. */
+struct catalogue {
+    struct scenario **scenarios; /* owned */
+    size_t count;
+};
+/* Reads `path`: a folder (every *.yaml below it, names starting with "_" or "." skipped) or one
+ * file. All bad files are reported, one line each in *errors (owned by the caller), false then. */
+bool catalogue_load(struct catalogue *catalogue, const char *path, char **errors);
+void catalogue_fini(struct catalogue *catalogue);
+const struct scenario *catalogue_find(const struct catalogue *catalogue, struct bytes id);
+
+#endif
