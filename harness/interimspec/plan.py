@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""From a scenario and a run to the plan an adapter gets, and how long it may take over it.
+
+    Demand    what a scenario asks of a client, compared with what the client can: `missing`
+    Built     the plan itself (the JSON of the adapter contract) and its time budget
+
+Pure: nothing here reads a clock or a file.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from interimspec.clients import Can
+from interimspec.scenario import Scenario
+
+BODY_LIMIT = 65536
+CONNECT_MS = 2000
+TIMER_MS = 10_000  # where a scenario does not ask about timers
+PROBE_LEAST_MS = 3000
+PROBE_AFTER_SCRIPT_MS = 2000
+LATE_MS = 150  # a late probe: so long after the end of the script
+NO_TIMER_SPARE_MS = 5000  # a client without timers, where nobody asks about timers
+MAX_ATTEMPTS = 6  # of a client that tries again by itself; beyond, the deadline rules
+HTTP_OF_TRANSPORT = {"h1": "1.1", "h1s": "1.1", "h2c": "2", "h2": "2", "h3": "3"}
+
+PROBES = ("at-once", "late", "none")
+
+
+@dataclass(frozen=True)
+class Built:
+    """A plan and its time budget."""
+
+    data: dict[str, Any]
+    timer_ms: int | None  # the longest timer of the main request; None: the client has none for it
+    script_ms: int  # how long the server's side lasts by itself
+    probe_at_ms: int  # when the probe may start, from the start of the main request
+    probe_ms: int  # what the probe may take; 0: there is none
+
+    def main_budget_ms(self, attempts: int = 1) -> int:
+        """When the main request must have ended: L of the judging rules, and a second more."""
+        counted = min(max(attempts, 1), MAX_ATTEMPTS)
+        if self.timer_ms is None:
+            return self.script_ms * counted + NO_TIMER_SPARE_MS
+        return max(3 * self.timer_ms, self.script_ms) * counted + 2000
+
+    def probe_budget_ms(self) -> int:
+        """How long after the main request has ended (or `probe_at_ms`) all must be over."""
+        return self.probe_ms + self.probe_ms // 2 + 1000
+
+
+def probes_of(scenario: Scenario) -> tuple[str, ...]:
+    """`both` means two runs, never two probes in one."""
+    return ("at-once", "late") if scenario.probe == "both" else (scenario.probe,)
+
+
+def missing(scenario: Scenario, transport: str, can: Can) -> str | None:
+    """What the scenario needs and the client cannot do; None when it can do all of it."""
+    http = HTTP_OF_TRANSPORT[transport]
+    if http not in can.http:
+        return f"HTTP/{http}"
+    if transport in ("h1s", "h2", "h3") and not can.tls:
+        return "TLS"
+    request = scenario.request
+    if request.method not in can.methods:
+        return f"method {request.method}"
+    if request.expect_continue and not can.expect_continue:
+        return "Expect: 100-continue"
+    if request.body_pauses and not can.body_stream:
+        return "a body that is sent in parts"
+    return None
+
+
+def timers_for(scenario: Scenario, can: Can, factor: int = 1) -> dict[str, int]:
+    """Those of the scenario's timers that the client has."""
+    timers: dict[str, int] = {}
+    if "connect_ms" in can.timers:
+        timers["connect_ms"] = CONNECT_MS
+    wanted = {"read_ms": scenario.timers.read_ms, "total_ms": scenario.timers.total_ms}
+    if not scenario.timers.asked:
+        wanted = {"read_ms": TIMER_MS, "total_ms": TIMER_MS}
+    for name, value in wanted.items():
+        if value is not None and name in can.timers:
+            timers[name] = value * factor
+    return timers
+
+
+def build(
+    scenario: Scenario,
+    can: Can,
+    *,
+    plan_id: str,
+    url: str,
+    transport: str = "h1",
+    probe: str = "at-once",
+    timer_factor: int = 1,
+) -> Built:
+    """The plan for one run, whose URL the server has given."""
+    assert probe in PROBES
+    timers = timers_for(scenario, can, timer_factor)
+    used = [value for name, value in timers.items() if name != "connect_ms"]
+    pauses = sum(milliseconds for _, milliseconds in scenario.request.body_pauses)
+    script_ms = (scenario.script_ms or 0) + pauses
+    requests = [_main(scenario, url)]
+    probe_at = probe_ms = 0
+    if probe == "late":
+        probe_at = script_ms + LATE_MS
+    if wants_probe(probe, can):
+        probe_ms = max(PROBE_LEAST_MS, script_ms + PROBE_AFTER_SCRIPT_MS)
+        requests.append(_probe(url, can, probe_at, probe_ms))
+    data: dict[str, Any] = {
+        "v": 1,
+        "plan": plan_id,
+        "http": HTTP_OF_TRANSPORT[transport],
+        "timers": timers,
+        "ca_file": None,
+        "proxy": None,
+        "body_limit": BODY_LIMIT,
+        "requests": requests,
+    }
+    return Built(data, max(used, default=None), script_ms, probe_at, probe_ms)
+
+
+def wants_probe(probe: str, can: Can) -> bool:
+    """A probe that the client cannot make on the same object, or not so late, is left out."""
+    if probe == "none" or can.second_request == "none":
+        return False
+    return probe != "late" or can.not_before
+
+
+def _main(scenario: Scenario, url: str) -> dict[str, Any]:
+    request = scenario.request
+    resource = f"/{request.resource}" if request.resource else ""
+    entry: dict[str, Any] = {
+        "name": "main",
+        "method": request.method,
+        "url": url.rstrip("/") + resource,
+    }
+    if request.fields:
+        entry["headers"] = [_field(field) for field in request.fields]
+    if request.body is not None:
+        entry["body_b64"] = base64.b64encode(request.body).decode()
+    if request.body_pauses:
+        entry["body_pause_ms"] = [list(pause) for pause in request.body_pauses]
+    if request.expect_continue:
+        entry["expect_continue"] = True
+    return entry
+
+
+def _field(field: str | Sequence[str]) -> list[str]:
+    if isinstance(field, str):
+        name, _, value = field.partition(":")
+        return [name.strip(), value.strip()]
+    return [str(part) for part in field]
+
+
+def _probe(url: str, can: Can, not_before: int, timer: int) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": "probe", "method": "GET", "url": url.rstrip("/") + "/probe"}
+    if not_before:
+        entry["not_before_ms"] = not_before
+    timers = {name: timer for name in ("read_ms", "total_ms") if name in can.timers}
+    if timers:
+        entry["timers"] = timers
+    return entry
