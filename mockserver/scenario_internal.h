@@ -9,7 +9,7 @@
  * Every reader returns false after an error, which it has put into loader.error; the first error
  * ends the loading. What was read so far stays in the scenario, so that freeing that frees all.
  * harness/interimspec/scenario_*.py applies the same rules in the same order, with the same words:
- * mockserver/tests/check_scenario.c lets the tests compare the two. */
+ * mockserver/tests/loader/check_scenario.c lets the tests compare the two. */
 #ifndef INTERIMSPEC_SCENARIO_INTERNAL_H
 #define INTERIMSPEC_SCENARIO_INTERNAL_H
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../scenario.h"
+#include "../../scenario.h"
 
 int main(int argc, char **argv)
 {
