@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What each octet we send in one exchange is to an ideal RFC 9112 reader.
  *
- *   HTTP/1.1 102 P\r\n\r\n   head                 5\r\n        framing
- *   junk                   interim-content      hello        content
- *   HTTP/1.1 200 OK\r\n    head                 \r\n0\r\n\r\n framing
- *   Transfer-Encoding: ..                       anything     surplus
+ *   HTTP/1.1 102 P\r\n\r\n   head              5\r\n          framing
+ *   junk                     interim-content   hello          content
+ *   HTTP/1.1 200 OK\r\n      head              \r\n0\r\n\r\n  framing
+ *   Transfer-Encoding: ..                      anything       surplus
  *
  * One struct octets per exchange; the calls may cut the stream anywhere. The rules:
  * - The exchange begins with a head, whatever the octets are. A head ends at its empty line (bare
@@ -31,6 +31,7 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "octets_head.h"
 #include "scenario.h"
 
 struct octets_span {
@@ -53,9 +54,9 @@ void octets_spans_fini(struct octets_spans *spans);
 
 enum octets_state {
     OCTETS_AT_HEAD,       /* in a head */
-    OCTETS_AFTER_INTERIM, /* directly after a 1xx head, or in the prefix of the next one */
+    OCTETS_AFTER_INTERIM, /* directly after a 1xx head, or in the mark of the next one */
     OCTETS_IN_INTERIM,    /* in octets after a 1xx head that are no head */
-    OCTETS_AFTER_ODD,     /* directly after a head with a malformed status */
+    OCTETS_AFTER_ODD,     /* directly after a head with a malformed status, or in the next mark */
     OCTETS_AT_CHUNK_SIZE, /* in a chunk-size line */
     OCTETS_IN_CHUNK,      /* in chunk data */
     OCTETS_AT_CHUNK_END,  /* in the CRLF after chunk data */
@@ -70,23 +71,15 @@ struct octets {
     enum octets_state state;
     bool is_head_request;
     bool is_connect;
-    bool in_interim;      /* the chunks under way follow a 1xx head */
-    bool has_first_line;  /* of the head under way */
-    bool line_has_octets; /* of the line under way (CR not counted) */
-    bool is_chunked;      /* last transfer coding seen so far */
-    bool has_coding;      /* any Transfer-Encoding */
-    bool has_length;
-    bool bad_length;
-    bool has_digits; /* of the number under way */
-    bool bad_number;
-    unsigned char field;   /* enum in octets.c: which field's value is under way */
-    unsigned char matched; /* octets of a pattern seen so far */
-    unsigned char token_len;
-    char token[20];  /* name or coding under way, lower case, or the status line's start */
-    int status;      /* of the head under way, or of the last one */
-    uint64_t length; /* Content-Length */
-    uint64_t number; /* the number under way */
-    uint64_t left;   /* of the content or the chunk */
+    bool in_interim;       /* the chunks under way follow a 1xx head */
+    bool line_has_octets;  /* of the trailer line under way */
+    bool size_ended;       /* of the chunk-size line under way: no further digit belongs to it */
+    bool has_digits;       /* of the chunk-size line under way */
+    bool has_cr;           /* of the CRLF after chunk data */
+    unsigned char matched; /* octets of the next status line seen so far, kept in `start` */
+    char start[OCTETS_START_LEN];
+    uint64_t left; /* of the content or the chunk; in a chunk-size line: the size so far */
+    struct octets_head head; /* the one under way, or the last one */
 };
 
 /* `method` of the request: HEAD and CONNECT (exactly so) change how the final is read. */
@@ -97,7 +90,8 @@ void octets_init(struct octets *octets, struct bytes method);
  * goes on as if they had not been sent. (Who overrides a head overrides what depends on it too.) */
 void octets_classify(struct octets *octets, struct bytes sent, enum octet_class as,
                      struct octets_spans *spans);
-/* *out = the part of *spans in [from, to), relative to `from`. */
+/* *out = the part of *spans in [from, to), relative to `from`; every part of a head keeps its
+ * status. */
 void octets_slice(const struct octets_spans *spans, size_t from, size_t to,
                   struct octets_spans *out);
 
