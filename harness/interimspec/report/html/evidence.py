@@ -1,0 +1,463 @@
+# SPDX-License-Identifier: MIT
+"""The evidence of one case, as the page draws it.
+
+What a person looks at is decided here, in Python and under test; the script of the page only lays
+it out. Times are milliseconds after the first thing that happened. Octets stay Latin-1 text, one
+code point each, and the page spells out those that do not print. All other text from outside has
+gone through `visible`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..model import Case
+from ..safe import visible, visible_lines
+from ..words import DELIVERED_WORDS, plain, rule_words
+
+# A page holds thousands of cells: what is cut here is whole in the evidence file.
+EVENT_OCTETS = 3072
+TOTAL_OCTETS = 48 * 1024
+TIMELINE_ITEMS = 90
+OUTPUT_CHARS = 4000
+PLAN_CHARS = 6000
+
+Json = dict[str, Any]
+
+
+def view(case: Case, evidence: Mapping[str, Any] | None, problem: str | None) -> Json:
+    """Everything the opened cell shows beyond the matrix's own data."""
+    result: Json = {
+        "facts": facts(case.facts),
+        "traits": facts(case.traits),
+        "reasons": [reason(item) for item in case.reasons],
+        "repeats": [visible(plain(item)) for item in case.repeats],
+        "attempts": case.attempts,
+        "baseline": visible(plain(case.baseline)) if case.baseline else None,
+    }
+    if evidence is None:
+        return result | {"problem": visible(problem or "No evidence was kept.")}
+    try:
+        return result | _View(evidence).json()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # One cell's evidence in a shape of its own must not cost the whole page.
+        name = case.evidence.name if case.evidence else "evidence"
+        text = f"{name} is not in the shape this report reads: {type(error).__name__}: {error}"
+        return result | {"problem": visible(text)}
+
+
+def facts(values: Mapping[str, Any]) -> list[list[str]]:
+    rows = []
+    for name, value in values.items():
+        if value is None or value == []:
+            continue
+        rows.append([visible(name.replace("_", " ")), visible(plain(value))])
+    return rows
+
+
+def reason(item: Mapping[str, Any]) -> Json:
+    rule = str(item.get("rule", "?"))
+    data = {key: value for key, value in item.items() if key != "rule"}
+    return {
+        "rule": visible(rule),
+        "words": rule_words(rule),
+        "data": visible(plain(data)) if data else "",
+    }
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+class _View:
+    def __init__(self, evidence: Mapping[str, Any]) -> None:
+        self._evidence = evidence
+        self._transcript = _mapping(evidence.get("transcript"))
+        self._events = _objects(self._transcript.get("events"))
+        self._told = _objects(evidence.get("events"))
+        clock = _mapping(self._transcript.get("clock"))
+        self._epoch = float(clock.get("realtime_ms", 0.0))
+        self._names = self._exchange_names()
+        self._zero = self._first_moment()
+        self._budget = TOTAL_OCTETS
+
+    def json(self) -> Json:
+        params = _mapping(self._transcript.get("params"))
+        return {
+            "timeline": self._timeline(),
+            "sent": self._per_connection("send", self._sent),
+            "received": self._per_connection("received", self._received),
+            "user": self._user(),
+            "delivered": self._delivered(),
+            "process": self._process(),
+            "params": visible(plain(params)) if params else "",
+            "lost": int(self._transcript.get("dropped_events", 0) or 0),
+            **self._reproduce(),
+        }
+
+    # Names and times
+
+    def _exchange_names(self) -> dict[int, str]:
+        names: dict[int, str] = {}
+        for event in self._events:
+            if event.get("event") == "request":
+                names[int(event["exchange"])] = visible(str(event.get("resource", "")))
+        return names
+
+    def _first_moment(self) -> float:
+        times = [float(event["t"]) for event in self._events if "t" in event]
+        for event in self._told:
+            for key in ("started", "at"):
+                if key in event and self._epoch:
+                    times.append(float(event[key]) - self._epoch)
+        return min(times, default=0.0)
+
+    def _server_time(self, value: float) -> float:
+        return round(float(value) - self._zero, 3)
+
+    def _client_time(self, value: float) -> float:
+        return round(float(value) - self._epoch - self._zero, 3)
+
+    # The picture
+
+    def _timeline(self) -> list[Json]:
+        items = [item for event in self._events for item in self._server_item(event)]
+        items += [item for event in self._told for item in self._user_item(event)]
+        items.sort(key=lambda item: float(item["t"]))
+        process = _mapping(self._evidence.get("process"))
+        if process.get("state") in ("deadline", "exited"):
+            last = float(items[-1]["t"]) if items else 0.0
+            words = (
+                "stopped at the deadline" if process["state"] == "deadline" else "the process ended"
+            )
+            items.append({"t": last, "kind": "stopped", "from": "user", "to": "user", "text": words})
+        return _thinned(_joined(items))
+
+    def _server_item(self, event: Mapping[str, Any]) -> list[Json]:
+        kind = event.get("event")
+        exchange = event.get("exchange")
+        name = self._names.get(exchange, "") if isinstance(exchange, int) else ""
+        item: Json = {"x": exchange, "conn": event.get("conn"), "name": name}
+        if kind == "send":
+            left = event.get("first_left", event.get("left", event.get("t", 0.0)))
+            item |= {"kind": "send", "from": "server", "to": "client", "text": _send_words(event)}
+            item["t"] = self._server_time(left)
+            item["final"] = _status_of(event) >= 200
+            item["pieces"] = event.get("pieces")
+            if "last_left" in event:
+                item["until"] = self._server_time(event["last_left"])
+            return [item]
+        item["t"] = self._server_time(event.get("t", 0.0))
+        if kind == "request":
+            method = visible(str(event.get("method", "")))
+            text = f"{method} ({name})" if name else method
+            return [item | {"kind": "request", "from": "client", "to": "server", "text": text}]
+        if kind == "request-end" and event.get("body_len"):
+            text = f"request body, {event['body_len']} octets"
+            return [item | {"kind": "request", "from": "client", "to": "server", "text": text}]
+        words = _note_words(event)
+        if words is None:
+            return []
+        if kind in ("client-fin", "client-rst", "accept"):
+            return [item | {"kind": "note", "from": "client", "to": "server", "text": words}]
+        if kind == "close":
+            return [item | {"kind": "note", "from": "server", "to": "client", "text": words}]
+        return [item | {"kind": "note", "from": "server", "to": "server", "text": words}]
+
+    def _user_item(self, event: Mapping[str, Any]) -> list[Json]:
+        kind = event.get("event")
+        if kind not in ("interim", "response", "end") or "at" not in event:
+            return []
+        name = visible(str(event.get("request", "")))
+        item: Json = {"from": "client", "to": "user", "name": name, "request": name}
+        item["t"] = self._client_time(event["at"])
+        if kind == "interim":
+            return [item | {"kind": "interim", "text": f"interim {event.get('status', '')}".strip()}]
+        if kind == "response":
+            return [item | {"kind": "response", "text": f"response {_status_words(event)}"}]
+        items = []
+        if "started" in event:
+            start = {"from": "user", "to": "client", "kind": "start", "text": "asks"}
+            items.append(item | start | {"t": self._client_time(event["started"])})
+        told = event.get("told")
+        error = _mapping(event.get("error"))
+        if told == "ok":
+            text = f"done, {event.get('body_len') or 0} octets of content"
+        else:
+            words = [error.get("kind"), error.get("type")]
+            text = "failed: " + visible(" ".join(str(word) for word in words if word))
+        return [*items, item | {"kind": "ok" if told == "ok" else "failed", "text": text}]
+
+    # Octets
+
+    def _per_connection(self, kind: str, make: Any) -> list[Json]:
+        connections: dict[int, list[Json]] = {}
+        for event in self._events:
+            if event.get("event") == kind:
+                connections.setdefault(int(event.get("conn", 0)), []).append(make(event))
+        return [{"conn": conn, "items": items} for conn, items in sorted(connections.items())]
+
+    def _sent(self, event: Mapping[str, Any]) -> Json:
+        item: Json = {
+            "t": self._server_time(event.get("first_left", event.get("left", event.get("t", 0.0)))),
+            "x": event.get("exchange"),
+            "name": self._names.get(event.get("exchange", -1), ""),
+            "len": event.get("len", 0),
+            "parts": self._parts(event),
+        }
+        for key in ("step", "line", "times", "piece", "pieces", "alone"):
+            if event.get(key) is not None:
+                item[key] = event[key]
+        if "last_left" in event:
+            item["until"] = self._server_time(event["last_left"])
+        due, left = event.get("due"), event.get("left")
+        if isinstance(due, int | float) and isinstance(left, int | float):
+            item["late"] = round(left - due, 3)
+        return item
+
+    def _parts(self, event: Mapping[str, Any]) -> list[Json]:
+        data = event.get("bytes")
+        if not isinstance(data, str):
+            return [{"class": "", "gone": int(event.get("len", 0) or 0)}]
+        spans = event.get("spans") or [[0, len(data), ""]]
+        return [
+            {"class": str(name), **self._octets(data[int(start) : int(end)])}
+            for start, end, name in spans
+        ]
+
+    def _octets(self, data: str) -> Json:
+        """As much of it as the page may hold: the beginning and the end say most."""
+        allowed = max(min(EVENT_OCTETS, self._budget), 64)
+        self._budget -= min(len(data), allowed)
+        if len(data) <= allowed:
+            return {"text": data}
+        tail = allowed // 4
+        return {"text": data[: allowed - tail], "cut": len(data) - allowed, "tail": data[-tail:]}
+
+    def _received(self, event: Mapping[str, Any]) -> Json:
+        data = event.get("bytes")
+        item: Json = {"t": self._server_time(event.get("t", 0.0)), "len": event.get("len", 0)}
+        if isinstance(data, str):
+            return item | self._octets(data)
+        return item | {"gone": int(event.get("len", 0) or 0)}
+
+    # What the user of the client saw
+
+    def _user(self) -> list[Json]:
+        requests: dict[str, Json] = {}
+        for event in self._told:
+            name = visible(str(event.get("request", "")))
+            kind = str(event.get("event"))
+            if kind in ("hello", "done"):
+                continue
+            entry = requests.setdefault(name, {"request": name, "events": []})
+            entry["events"].append(self._told_event(kind, event))
+            if kind == "end":
+                entry["body"] = self._body(event)
+        return list(requests.values())
+
+    def _told_event(self, kind: str, event: Mapping[str, Any]) -> Json:
+        item: Json = {"event": visible(kind)}
+        if isinstance(event.get("at"), int | float):
+            item["t"] = self._client_time(event["at"])
+        if kind in ("interim", "response"):
+            item["text"] = _status_words(event)
+            fields = event.get("fields")
+            if isinstance(fields, list):
+                item["fields"] = [
+                    visible(": ".join(map(str, field)) if isinstance(field, list) else str(field))
+                    for field in fields[:60]
+                ]
+        elif kind == "end":
+            item["text"] = "told ok" if event.get("told") == "ok" else "told failed"
+            error = _mapping(event.get("error"))
+            if error:
+                item["error"] = {
+                    key: visible_lines(str(error[key]))[:2000]
+                    for key in ("kind", "phase", "type", "message")
+                    if error.get(key) is not None
+                }
+                detail = error.get("detail")
+                if detail:
+                    item["error"]["detail"] = visible(plain(detail))[:2000]
+        else:
+            rest = {k: v for k, v in event.items() if k not in ("v", "event", "plan", "request")}
+            item["text"] = visible(plain(rest))[:2000]
+        return item
+
+    def _body(self, event: Mapping[str, Any]) -> Json | None:
+        length = event.get("body_len")
+        packed = event.get("body_b64")
+        if not isinstance(packed, str):
+            return None if length is None else {"len": length, "gone": length}
+        try:
+            data = base64.b64decode(packed, validate=True).decode("latin-1")
+        except (binascii.Error, ValueError):
+            return {"len": length, "text": "", "bad": True}
+        return {"len": length if length is not None else len(data), **self._octets(data)}
+
+    def _delivered(self) -> list[str]:
+        value = _mapping(_mapping(self._evidence.get("verdict")).get("facts")).get("delivered")
+        items = value if isinstance(value, list) else [value] if value else []
+        return [_delivered_words(item) for item in items]
+
+    # The rest
+
+    def _process(self) -> Json:
+        process = _mapping(self._evidence.get("process"))
+        words = {"done": "went on", "exited": "ended by itself", "deadline": "was stopped"}
+        result: Json = {"state": words.get(str(process.get("state")), str(process.get("state", "")))}
+        for key in ("exit_code", "signal"):
+            if process.get(key) is not None:
+                result[key] = visible(str(process[key]))
+        for key in ("stdout_tail", "stderr_tail"):
+            text = process.get(key)
+            if isinstance(text, str) and text:
+                result[key] = visible_lines(text[-OUTPUT_CHARS:])
+        return result
+
+    def _reproduce(self) -> Json:
+        repro = _mapping(self._evidence.get("repro"))
+        plan = self._evidence.get("plan")
+        text = json.dumps(plan, ensure_ascii=False, indent=1) if plan else ""
+        return {
+            "repro": {visible(str(k)): visible_lines(str(v)) for k, v in repro.items() if v},
+            "plan": visible_lines(text[:PLAN_CHARS]),
+        }
+
+
+def _delivered_words(item: object) -> str:
+    if isinstance(item, Mapping):
+        name = str(item.get("class", item.get("what", "")))
+        rest = {k: v for k, v in item.items() if k not in ("class", "what")}
+        words = DELIVERED_WORDS.get(name, name)
+        return visible(f"{words} ({plain(rest)})" if rest else words)
+    name = str(item)
+    stem = name.split("(", 1)[0]
+    words = DELIVERED_WORDS.get(stem)
+    if words is None:
+        return visible(name)
+    return visible(words if stem == name else f"{words} [{name}]")
+
+
+def _status_words(event: Mapping[str, Any]) -> str:
+    status = event.get("status")
+    reason_phrase = event.get("reason")
+    if status is None:
+        return "with no status shown"
+    return visible(f"{status} {reason_phrase or ''}".strip())
+
+
+def _status_of(event: Mapping[str, Any]) -> int:
+    """The last status among the heads that this send carries, 0 if none."""
+    status = 0
+    data = event.get("bytes")
+    if isinstance(data, str):
+        for start, end, name in event.get("spans") or []:
+            line = data[int(start) : int(end)].split("\r\n", 1)[0].split(" ", 2)
+            if name == "head" and len(line) > 1 and line[0].startswith("HTTP/"):
+                status = int(line[1]) if line[1].isdigit() and line[1].isascii() else status
+    return status
+
+
+def _send_words(event: Mapping[str, Any]) -> str:
+    """`102 Processing`, `200 OK, 31 octets of content`, `1000 x 102 Processing`."""
+    data = event.get("bytes")
+    if event.get("pieces") is not None:
+        return f"piece {event.get('piece')} of {event['pieces']}, {event.get('len', 0)} octets"
+    if not isinstance(data, str):
+        return f"{event.get('len', 0)} octets"
+    words: list[str] = []
+    sizes: dict[str, int] = {}
+    for start, end, name in event.get("spans") or [[0, len(data), "octets"]]:
+        text = data[int(start) : int(end)]
+        if name == "head" and text.startswith("HTTP/") and " " in text:
+            words.append(visible(text.splitlines()[0].split(" ", 1)[1].strip())[:40])
+        else:
+            sizes[name] = sizes.get(name, 0) + len(text)
+    if len(words) > 3:
+        words = [words[0], f"… {len(words) - 2} more …", words[-1]]
+    labels = {"content": "of content", "head": "of a head", "octets": "in all"}
+    words += [f"{size} octets {labels.get(name, 'of ' + name)}" for name, size in sizes.items()]
+    text = ", ".join(words) or "nothing"
+    if event.get("times") is not None:
+        text = f"{event['times']} × {text}"
+    return text
+
+
+def _note_words(event: Mapping[str, Any]) -> str | None:
+    kind = event.get("event")
+    simple = {
+        "accept": "connects",
+        "client-fin": "FIN",
+        "client-rst": "RST",
+        "stall": "holds the turn",
+        "release": "passes the turn",
+        "http10": "HTTP/1.0: plain answer",
+        "tls-hello": "a TLS hello on a plain port",
+        "mixed-runs": "two runs on one connection",
+        "wait-limit": "waited in vain: script ended",
+    }
+    if kind in simple:
+        return simple[str(kind)]
+    if kind == "close":
+        return "RST" if event.get("how") == "rst" else "FIN"
+    if kind == "bad-request":
+        return "bad request: " + visible(str(event.get("reason", "")))
+    return None
+
+
+def _joined(items: list[Json]) -> list[Json]:
+    """Many small sends in a row become one line of the picture."""
+    result: list[Json] = []
+    for item in items:
+        last = result[-1] if result else None
+        if last is not None and _alike(last, item):
+            last["count"] = int(last.get("count", 1)) + 1
+            last["until"] = item.get("until", item["t"])
+            continue
+        result.append(dict(item))
+    for item in result:
+        if item.get("count", 1) > 1:
+            what = "pieces" if item.get("pieces") else f"× {item['text']}"
+            item["text"] = f"{item['count']} {what}"
+    return result
+
+
+def _alike(one: Json, other: Json) -> bool:
+    if one["kind"] != "send" or other["kind"] != "send":
+        return False
+    if (one["x"], one["conn"], one["final"]) != (other["x"], other["conn"], other["final"]):
+        return False
+    pieces = one.get("pieces")
+    if pieces:
+        return bool(pieces == other.get("pieces") and pieces > 6)
+    return bool(one["text"] == other["text"])
+
+
+def _thinned(items: list[Json]) -> list[Json]:
+    if len(items) <= TIMELINE_ITEMS:
+        return items
+    half = TIMELINE_ITEMS // 2
+    gone = len(items) - 2 * half
+    note = {
+        "t": items[half]["t"],
+        "kind": "gap",
+        "from": "server",
+        "to": "server",
+        "text": f"{gone} further events, not drawn",
+    }
+    return [*items[:half], note, *items[-half:]]
+
+
+def columns_views(cases: Iterable[tuple[str, Case, Mapping[str, Any] | None, str | None]]) -> Json:
+    """The evidence of one row, by column."""
+    return {key: view(case, evidence, problem) for key, case, evidence, problem in cases}

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: MIT
+"""COMPATIBILITY.md: the published result, written so that its diff is news.
+
+No times, ports, run ids or tokens; everything is sorted; a line speaks of one cell. A line that
+changes is a client that changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from . import summary
+from .model import FINDINGS, GRADES, UNDECIDED, Case, Client, ColumnId, Report, ScenarioInfo
+from .safe import code_markdown, escape_markdown, safe_link
+from .words import CLASS_WORDS, CONNECTION_WORDS, GRADE_WORDS, OUTCOME_WORDS, count_of, plain
+
+# What differs from run to run although nothing has changed, should a sentence carry it.
+_PORT = re.compile(r"(127\.0\.0\.1|\[::1\]|localhost):[0-9]+")
+_MEASURED = re.compile(r"\b[0-9]+\.[0-9]+ ?(ms|s|seconds)\b")
+
+_MATRIX_SIGNS = {
+    "danger": "**D**",
+    "fail": "**F**",
+    "error": "E",
+    "inconclusive": "?",
+    "warn": "w",
+    "info": "i",
+    "unsupported": "–",
+    "withheld": "withheld",
+    "pass": "✓",
+}
+
+
+def render(report: Report) -> str:
+    lines: list[str] = []
+    for part in (_intro, _survivors, _legend, _matrices, _clients, _skipped):
+        lines.extend(part(report))
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def stable(text: str) -> str:
+    """Without what is different in every run."""
+    return _MEASURED.sub("some time", _PORT.sub(r"\1:PORT", text))
+
+
+def anchor(client: Client) -> str:
+    return re.sub(r"[^A-Za-z0-9@._+-]", "-", str(client.row))
+
+
+def _name(client: Client) -> str:
+    text = escape_markdown(f"{client.title} {client.row.version}")
+    if client.row.variant:
+        text += f" ({escape_markdown(client.row.variant)})"
+    return text
+
+
+def _link(client: Client) -> str:
+    return f"[{_name(client)}](#{anchor(client)})"
+
+
+def _by_name(report: Report) -> list[Client]:
+    return sorted(report.clients, key=lambda client: client.row.sort_key())
+
+
+def _column_code(column: ColumnId) -> str:
+    suffix = "" if column.transport == "h1" else f"[{column.transport}]"
+    return code_markdown(column.scenario + suffix)
+
+
+def _intro(report: Report) -> Iterator[str]:
+    versions = sorted({run.interimspec for run in report.runs if run.interimspec})
+    by = f" (interimspec {', '.join(map(escape_markdown, versions))})" if versions else ""
+    yield "# What HTTP clients do with interim responses"
+    yield ""
+    yield (
+        f"What {count_of(len(report.clients), 'client')} did with interim (1xx) responses, 102 "
+        f"Processing above all, in {count_of(len(report.columns), 'scenario')}{by}. Made from "
+        "results by `interimspec report`; do not edit."
+    )
+    yield ""
+    if report.partial:
+        yield "> **PARTIAL.** A run did not finish. A cell that is missing is not a pass."
+        yield ""
+
+
+def _survivors(report: Report) -> Iterator[str]:
+    standings = sorted(summary.standings(report), key=lambda s: s.client.row.sort_key())
+    yield "## Who survives 102 Processing"
+    yield ""
+    for bucket in reversed(summary.BUCKETS):
+        names = [_link(s.client) for s in standings if s.bucket == bucket]
+        if names:
+            title = summary.BUCKET_TITLES[bucket]
+            yield f"- **{title} ({len(names)}):** {', '.join(names)}"
+    yield ""
+    yield "| Client | Language | 102 | Finals delivered | Poisoned | danger | fail | not measured |"
+    yield "|---|---|---|---|---|---|---|---|"
+    verdicts = {
+        "survives": "survives",
+        "fails": "**fails**",
+        "poisoned": "**wrong answers**",
+        "undecided": "not decided",
+    }
+    for s in standings:
+        undecided = sum(s.counts.get(grade, 0) for grade in UNDECIDED)
+        cells = [
+            _link(s.client),
+            escape_markdown(s.client.language),
+            verdicts[s.bucket],
+            f"{s.served} of {s.serve_cases}",
+            str(s.poisoned_cases),
+            str(s.counts.get("danger", 0)),
+            str(s.counts.get("fail", 0)),
+            str(undecided),
+        ]
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+    yield (
+        "*Finals delivered* counts the correct exchanges in which a final response follows the "
+        "interim ones. *Poisoned* counts the scenarios after which the next request got an answer "
+        "that was not its own."
+    )
+    yield ""
+
+
+def _legend(report: Report) -> Iterator[str]:
+    present = summary.totals(report)
+    yield "## Grades"
+    yield ""
+    for grade in GRADES:
+        if present.get(grade):
+            yield f"- {_MATRIX_SIGNS[grade]} *{grade}*: {GRADE_WORDS[grade].meaning}"
+    yield ""
+
+
+def _matrices(report: Report) -> Iterator[str]:
+    yield "## Results by family"
+    yield ""
+    clients = _by_name(report)
+    for family in report.families():
+        columns = report.columns_of(family)
+        yield f"### {escape_markdown(family)}"
+        yield ""
+        for column in columns:
+            yield _scenario_line(report, report.scenarios[column.scenario], column)
+        yield ""
+        yield f"| Client | {' | '.join(_column_code(column) for column in columns)} |"
+        yield "|---" * (len(columns) + 1) + "|"
+        for client in clients:
+            cases = [report.case(client.row, column) for column in columns]
+            signs = [_MATRIX_SIGNS[case.grade] if case else "" for case in cases]
+            yield f"| {_link(client)} | {' | '.join(signs)} |"
+        yield ""
+
+
+def _scenario_line(report: Report, scenario: ScenarioInfo, column: ColumnId) -> str:
+    links = _requirement_links(report, scenario.requirements)
+    text = f"- {_column_code(column)}: {escape_markdown(scenario.title)}"
+    text += f" *({scenario.class_})*" if scenario.class_ in CLASS_WORDS else ""
+    return f"{text} {links}" if links else text
+
+
+def _requirement_links(report: Report, ids: tuple[str, ...]) -> str:
+    links = []
+    for req_id in ids:
+        known = report.requirements.get(req_id)
+        if known is None:
+            links.append(escape_markdown(req_id))
+            continue
+        rfc = known.rfc if known.rfc.upper().startswith("RFC") else f"RFC {known.rfc}"
+        name = escape_markdown(f"{rfc} {known.section}".strip())
+        url = safe_link(known.link)
+        links.append(f"[{name}]({url})" if url else name)
+    return ", ".join(links)
+
+
+def _clients(report: Report) -> Iterator[str]:
+    yield "## Client by client"
+    yield ""
+    for client in _by_name(report):
+        yield f'### {_name(client)} <a id="{anchor(client)}"></a>'
+        yield ""
+        yield from _about(client)
+        cases = sorted(report.cases_of(client.row), key=lambda case: case.column)
+        counts = {g: sum(c.grade == g for c in cases) for g in GRADES}
+        yield "- Results: " + ", ".join(f"{n} {grade}" for grade, n in counts.items() if n)
+        for case in cases:
+            for name, value in sorted(case.traits.items()):
+                words = escape_markdown(f"{name}: {stable(plain(value))}")
+                yield f"- {words} ({_column_code(case.column)})"
+        shown = [
+            case for case in cases if case.grade in FINDINGS | UNDECIDED | {"warn", "withheld"}
+        ]
+        if shown:
+            yield ""
+            order = sorted(shown, key=lambda c: (GRADES.index(c.grade), c.column))
+            for case in order:
+                yield _finding(report, case)
+        yield ""
+
+
+def _about(client: Client) -> Iterator[str]:
+    facts = [client.language, client.kind]
+    words = ", ".join(escape_markdown(word) for word in facts if word)
+    home = safe_link(client.homepage)
+    yield f"- {words}" + (f", <{home}>" if home else "")
+    if client.stack:
+        names = (f"{item.name} {item.version}" for item in client.stack)
+        yield f"- Stack: {', '.join(escape_markdown(name) for name in names)}"
+    if client.interim_api:
+        yield f"- Interim responses are shown by: {escape_markdown(client.interim_api)}"
+
+
+def _finding(report: Report, case: Case) -> str:
+    text = f"- **{case.grade}** {_column_code(case.column)}"
+    sentence = stable(case.sentence) or OUTCOME_WORDS.get(case.outcome or "", "")
+    text += f": {escape_markdown(sentence)}"
+    if case.grade in FINDINGS and case.connection in ("poisoned", "broken"):
+        said = CONNECTION_WORDS[case.connection]
+        text += "" if case.connection == "poisoned" and "G2" in _rules(case) else f" {said}"
+    if case.unstable:
+        text += " *Not the same in every repetition.*"
+    links = _requirement_links(report, case.requirements) if case.grade in FINDINGS else ""
+    return f"{text} ({links})" if links else text
+
+
+def _rules(case: Case) -> set[str]:
+    return {str(reason.get("rule")) for reason in case.reasons}
+
+
+def _skipped(report: Report) -> Iterator[str]:
+    if not report.skipped:
+        return
+    yield "## Not tested here"
+    yield ""
+    for entry in report.skipped:
+        yield f"- {escape_markdown(entry.client)}: {escape_markdown(entry.why)}"

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: MIT
+"""What a report is made of, once its files have been read and checked.
+
+Everything here is immutable and already validated: `load` makes it, `embargo` takes things out of
+it, the renderers only read it. Nothing in this package grades anything; a grade is copied from the
+record that the judge wrote.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Worst first: the order of every list, count and "worst of" in every report.
+GRADES: tuple[str, ...] = (
+    "danger",
+    "fail",
+    "error",
+    "inconclusive",
+    "warn",
+    "info",
+    "unsupported",
+    "withheld",
+    "pass",
+)
+_GRADE_RANK = {grade: rank for rank, grade in enumerate(GRADES)}
+
+# What a reader must act on, as opposed to what the harness could not find out.
+FINDINGS: frozenset[str] = frozenset({"danger", "fail"})
+UNDECIDED: frozenset[str] = frozenset({"error", "inconclusive"})
+
+CLASSES: frozenset[str] = frozenset(
+    {"serve", "limit", "timer", "unfinished", "garbage", "surplus", "odd", "trait", "control"}
+)
+
+
+class ReportError(Exception):
+    """A results file that cannot be used; the text says where and what to do."""
+
+
+def grade_rank(grade: str) -> int:
+    return _GRADE_RANK[grade]
+
+
+def worst(grades: list[str]) -> str | None:
+    return min(grades, key=grade_rank) if grades else None
+
+
+@dataclass(frozen=True)
+class RowId:
+    """One row: a client at one version, in its default configuration or in a named variant."""
+
+    client: str
+    version: str
+    variant: str = ""  # empty: the default configuration
+
+    def __str__(self) -> str:
+        return f"{self.client}@{self.version}" + (f"+{self.variant}" if self.variant else "")
+
+    def sort_key(self) -> tuple[str, list[tuple[bool, int, str]], str]:
+        """By name, then by version as people count: 1.9 before 1.10."""
+        parts = re.findall(r"[0-9]+|[^0-9.]+", self.version)
+        version = [(not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in parts]
+        return self.client.lower(), version, self.variant
+
+
+@dataclass(frozen=True, order=True)
+class ColumnId:
+    """One column: a scenario over one transport."""
+
+    scenario: str
+    transport: str
+
+    def __str__(self) -> str:
+        return f"{self.scenario}[{self.transport}]"
+
+
+@dataclass(frozen=True)
+class StackItem:
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Client:
+    row: RowId
+    title: str
+    language: str
+    kind: str
+    homepage: str
+    interim_api: str
+    notes: str
+    stack: tuple[StackItem, ...]
+
+
+@dataclass(frozen=True)
+class Requirement:
+    id: str
+    rfc: str
+    section: str
+    level: str
+    binds: str
+    text: str
+    link: str
+
+
+@dataclass(frozen=True)
+class ScenarioInfo:
+    id: str
+    title: str
+    family: str
+    class_: str
+    why: str
+    dispute: str
+    requirements: tuple[str, ...]
+    probe: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Case:
+    row: RowId
+    column: ColumnId
+    family: str
+    class_: str
+    outcome: str | None
+    grade: str
+    sentence: str
+    facts: Mapping[str, Any]
+    reasons: tuple[Mapping[str, Any], ...]
+    traits: Mapping[str, Any]
+    requirements: tuple[str, ...]
+    unstable: bool
+    repeats: tuple[Mapping[str, Any], ...]
+    attempts: int
+    duration_ms: float
+    baseline: Mapping[str, Any] | None
+    stack: tuple[StackItem, ...]
+    evidence: Path | None
+    source: str  # file:line of the record, for messages
+    under_embargo: bool = False
+
+    @property
+    def connection(self) -> str | None:
+        value = self.facts.get("connection")
+        return value if isinstance(value, str) else None
+
+    @property
+    def told(self) -> str | None:
+        value = self.facts.get("told")
+        return value if isinstance(value, str) else None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    client: str
+    why: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Run:
+    path: Path
+    id: str
+    started: str
+    interimspec: str
+    machine: Mapping[str, Any]
+    server: Mapping[str, Any]
+    complete: bool
+    partial_because: str | None
+    end: Mapping[str, Any]
+    cases: int
+
+
+@dataclass(frozen=True)
+class Report:
+    runs: tuple[Run, ...]
+    clients: tuple[Client, ...]
+    columns: tuple[ColumnId, ...]
+    scenarios: Mapping[str, ScenarioInfo]
+    requirements: Mapping[str, Requirement]
+    cases: Mapping[tuple[RowId, ColumnId], Case]
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]  # about the files read, to be shown to whoever reads the report
+
+    @property
+    def partial(self) -> bool:
+        return any(not run.complete for run in self.runs)
+
+    def case(self, row: RowId, column: ColumnId) -> Case | None:
+        return self.cases.get((row, column))
+
+    def cases_of(self, row: RowId) -> list[Case]:
+        return [
+            case
+            for column in self.columns
+            if (case := self.cases.get((row, column))) is not None
+        ]
+
+    def families(self) -> list[str]:
+        return sorted({self.scenarios[column.scenario].family for column in self.columns})
+
+    def columns_of(self, family: str) -> list[ColumnId]:
+        return [c for c in self.columns if self.scenarios[c.scenario].family == family]
+
+    def sorted_cases(self) -> list[Case]:
+        """Worst first, then by row and column: the order of every list of findings."""
+        return sorted(
+            self.cases.values(), key=lambda c: (grade_rank(c.grade), c.row.sort_key(), c.column)
+        )
