@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""What an innocent request that followed showed of the connection: K1 to K6, the first that
+matches."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..transcript import Exchange, Final
+from .delivered import Delivery
+from .inputs import CLOCK_TOLERANCE_MS, PROBE, Case
+from .told import Told
+
+VALUES = ("reused", "fresh", "poisoned", "broken", "untested", "error")
+
+_ENVIRONMENT = ("refused", "tls")
+
+
+@dataclass(frozen=True)
+class Connected:
+    value: str
+    rule: str
+    data: dict[str, Any] = field(default_factory=dict)
+    #: poisoned by octets that the client could have known not to be the answer (floor G2)
+    knowable: bool = False
+    #: octets of one request were read as part of another (floor G3)
+    request_side: bool = False
+
+    def reason(self) -> dict[str, Any]:
+        return {"rule": self.rule, **self.data}
+
+
+def examine(case: Case, probe: Delivery | None) -> Connected:
+    return (
+        _request_side(case)
+        or _untested(case)
+        or _poisoned(case, probe)
+        or _answered(case, probe)
+        or _failed(case)
+    )
+
+
+def _untested(case: Case) -> Connected | None:
+    """K1: no second request is possible, or none was made."""
+    why = None
+    if not case.probe_planned:
+        why = "no second request was planned"
+    elif case.observation.can("second_request") == "none":
+        why = "the client makes one request only"
+    elif not _told_anything(case.probe) and not case.probes:
+        if case.main.end is None:
+            why = "the client never came so far"
+        elif case.observation.process.state == "exited":
+            why = "the process ended before"
+    return None if why is None else Connected("untested", "K1", {"why": why})
+
+
+def _told_anything(told: Told) -> bool:
+    return told.end is not None or told.response is not None
+
+
+def _poisoned(case: Case, probe: Delivery | None) -> Connected | None:
+    """K2: what came as the answer to the probe is not the answer that was sent to it."""
+    if probe is None:
+        return None
+    got = _foreign_status(case)
+    if got is None and probe.foreign:
+        got = next((name for name in probe.got if not _is_own_content(case, name)), probe.got[0])
+    elif got is not None and probe.foreign:
+        got = next((name for name in probe.got if name.startswith("content")), got)
+    if got is None:
+        return None
+    data = {"probe": PROBE, "got": got}
+    return Connected("poisoned", "K2", data, knowable=_knowable(case))
+
+
+def _is_own_content(case: Case, name: str) -> bool:
+    return any(name == f"content({exchange.number})" for exchange in case.probes)
+
+
+def _foreign_status(case: Case) -> str | None:
+    """Where the status came from that was handed over for the probe, if not from its answer."""
+    told = case.probe
+    status = told.status if told.status is not None else told.error_status
+    if status is None:
+        return None
+    own = _own_final(case)
+    if own is not None and status == own.status:
+        at = None if told.response is None else float(told.response["at"])
+        if at is None or at >= own.head.first_left - CLOCK_TOLERANCE_MS:
+            return None
+    for exchange in reversed(case.chain):
+        if any(head.status == status for head in exchange.heads):
+            return f"head({exchange.number})"
+    if 100 <= status <= 199 or own is None or status != own.status:
+        return "head" if case.probes or 100 <= status <= 199 else None
+    return None
+
+
+def _own_final(case: Case) -> Final | None:
+    return next((e.final for e in reversed(case.probes) if e.final is not None), None)
+
+
+def _knowable(case: Case) -> bool:
+    """The stray octets lay in front of the client before it asked again, or belonged to an exchange
+    it had given up or taken as finished. Only octets that arrive behind the back of a client with
+    nothing under way, after it has asked again, cannot be told from an answer."""
+    if case.scenario.expect.class_ != "surplus" or not case.probes:
+        return case.main.end is not None
+    probe = case.probes[0]
+    strays = [
+        run.left
+        for run in case.transcript.connection_of(probe).runs
+        if run.kind == "surplus" and run.exchange != probe.number
+    ]
+    return not strays or min(strays) < probe.at
+
+
+def _request_side(case: Case) -> Connected | None:
+    """K3: octets of the probe were read as content of the main request, or the reverse."""
+    if not case.body:
+        return None
+    for exchange in case.chain:
+        if _PROBE_LINE.search(_content_region(case, exchange)):
+            return _request_desync("request(probe)", exchange)
+    for event in case.transcript.named("bad-request"):
+        carried = [e for e in case.chain if e.conn == event.conn]
+        if carried and _is_rest_of_content(case, carried[-1]):
+            return _request_desync("content(main)", carried[-1])
+    return None
+
+
+_PROBE_LINE = re.compile(rb"[A-Z]+ [^ \r\n]*/probe HTTP/1\.[01]\r\n")
+
+
+def _content_region(case: Case, exchange: Exchange) -> bytes:
+    """What the client sent on the connection between this request's head and the next one that the
+    server made out."""
+    start = exchange.offset + exchange.head_length
+    later = [
+        e.offset
+        for e in case.transcript.exchanges
+        if e.conn == exchange.conn and e.offset > exchange.offset
+    ]
+    connection = case.transcript.connection_of(exchange)
+    return connection.received_between(start, min(later) if later else None)
+
+
+def _is_rest_of_content(case: Case, exchange: Exchange) -> bool:
+    """Content of the main request stands where the server looks for a request line: it came for
+    nobody, as the server had all of the request or had answered it."""
+    region = _content_region(case, exchange)
+    sample = case.body[-16:]
+    codings = [value for name, value in exchange.fields if name.lower() == "transfer-encoding"]
+    if any("chunked" in value.lower() for value in codings):
+        return region.count(sample) > 1
+    return sample in region[exchange.body_length or 0 :]
+
+
+def _request_desync(what: str, exchange: Exchange) -> Connected:
+    data = {"probe": PROBE, "read": what, "exchange": exchange.number}
+    return Connected("poisoned", "K3", data, knowable=True, request_side=True)
+
+
+def _answered(case: Case, probe: Delivery | None) -> Connected | None:
+    """K4."""
+    if not case.probe.ok or probe is None or not probe.whole or not case.probes:
+        return None
+    answered = next((e for e in reversed(case.probes) if e.final is not None), case.probes[-1])
+    carried = {exchange.conn for exchange in case.chain}
+    return Connected("reused" if answered.conn in carried else "fresh", "K4")
+
+
+def _failed(case: Case) -> Connected:
+    """K5 and K6: who broke it."""
+    told = case.probe
+    data: dict[str, Any] = {"probe": PROBE, "told": told.told}
+    if told.kind is not None:
+        data["kind"] = told.kind
+    carried = {exchange.conn for exchange in case.chain}
+    for exchange in case.probes:
+        if exchange.conn in carried:
+            return Connected("broken", "K5", data)
+        if any(
+            run.exchange == exchange.number for run in case.transcript.connection_of(exchange).runs
+        ):
+            return Connected("broken", "K5", {**data, "answered": True})
+    if not case.probes and told.kind not in _ENVIRONMENT and not _asked_anew(case):
+        # It never got as far as a connection: the object itself no longer works.
+        return Connected("broken", "K5", {**data, "asked": False})
+    return Connected("error", "K6", data)
+
+
+def _asked_anew(case: Case) -> bool:
+    """A new connection was made after the main request had ended."""
+    ended = case.main.ended
+    carried = {exchange.conn for exchange in case.chain}
+    return any(
+        connection.accepted is not None
+        and ended is not None
+        and connection.accepted >= ended - CLOCK_TOLERANCE_MS
+        and connection.number not in carried
+        for connection in case.transcript.connections.values()
+    )

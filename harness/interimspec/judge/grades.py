@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""What an outcome is worth: the class table, the scenario's own grades and facts, and the floors.
+
+Whatever `expect` says, the floors G1 to G9 are applied after it, and the worse of the two wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .connection import Connected
+from .delivered import Delivery
+from .facts import IDEMPOTENT, Resent, mismatches, unasked
+from .inputs import Case
+from .outcome import OUTCOMES, Outcome
+
+#: From best to worst. unsupported, inconclusive and error stand apart: they say nothing about the
+#: client.
+SEVERITY = ("pass", "info", "warn", "fail", "danger")
+GRADES = (*SEVERITY, "unsupported", "inconclusive", "error")
+
+_WRONG = {"foreign": "danger", "silent": "danger", "damaged": "danger"}
+
+CLASS_TABLE: Mapping[str, Mapping[str, str]] = {
+    "serve": {
+        "final": "pass", "interim": "fail", **_WRONG,
+        "error": "fail", "timeout": "fail", "hang": "fail", "crash": "fail",
+    },
+    "limit": {
+        "final": "pass", "interim": "fail", **_WRONG,
+        "error": "info", "timeout": "fail", "hang": "fail", "crash": "fail",
+    },
+    "timer": {
+        "final": "info", "interim": "fail", **_WRONG,
+        "error": "fail", "timeout": "info", "hang": "fail", "crash": "fail",
+    },
+    "unfinished": {
+        "final": "error", "interim": "fail", **_WRONG,
+        "error": "pass", "timeout": "pass", "hang": "fail", "crash": "fail",
+    },
+    "garbage": {
+        "final": "warn", "interim": "fail", **_WRONG,
+        "error": "pass", "timeout": "pass", "hang": "fail", "crash": "fail",
+    },
+    "surplus": {
+        "final": "pass", "interim": "fail", **_WRONG,
+        "error": "warn", "timeout": "warn", "hang": "fail", "crash": "fail",
+    },
+    "odd": {
+        "final": "pass", "interim": "fail", **_WRONG,
+        "error": "info", "timeout": "fail", "hang": "fail", "crash": "fail",
+    },
+    "trait": {
+        "final": "info", "interim": "info", **_WRONG,
+        "error": "info", "timeout": "info", "hang": "fail", "crash": "fail",
+    },
+}  # fmt: skip
+
+assert all(set(row) == set(OUTCOMES) for row in CLASS_TABLE.values())
+
+#: Classes whose script breaks the framing itself: a connection that does not survive that is worth
+#: a remark, no more.
+_SERVER_BROKE = frozenset(("garbage", "surplus", "odd"))
+_TIMER_FACTOR = 1.5
+
+
+def worse(one: str, other: str) -> str:
+    return max(one, other, key=SEVERITY.index)
+
+
+def base(case: Case, outcome: Outcome, connected: Connected) -> str:
+    """The grade by class and `expect`, before any floor."""
+    expect = case.scenario.expect
+    if outcome.word in expect.grades:
+        return str(expect.grades[outcome.word])
+    if outcome.damaged == "fields":
+        return "pass"  # the table speaks of a damaged body; floor G7 speaks of fields
+    if _is_harmless_101(expect.class_, outcome, connected):
+        return "warn"
+    return CLASS_TABLE[expect.class_][outcome.word]
+
+
+def _is_harmless_101(class_: str, outcome: Outcome, connected: Connected) -> bool:
+    """A client that hands over an unasked 101 has switched protocols, as far as it knows: wrong,
+    but nobody is hurt if it does not use the connection for HTTP again."""
+    return (
+        class_ == "odd"
+        and outcome.word == "interim"
+        and outcome.data.get("status") == 101
+        and connected.value not in ("reused", "poisoned", "broken")
+    )
+
+
+def without_timer(case: Case, outcome: Outcome) -> str | None:
+    """Why a hang is not the client's fault: only a timer could have ended the exchange, and the
+    client has none that could. What it has is the trait."""
+    if outcome.word != "hang" or outcome.rule != "O3":
+        return None
+    scenario = case.scenario
+    if scenario.has_final or scenario.server_ends:
+        return None
+    if not case.timers:
+        return "none"
+    if set(case.timers) == {"read_ms"} and scenario.script_ms is None:
+        return "read"  # octets without end: a timer for silence does what it says
+    return None
+
+
+def floors(
+    case: Case,
+    outcome: Outcome,
+    delivery: Delivery,
+    connected: Connected,
+    again: tuple[Resent, ...],
+    factor: float | None,
+) -> Iterator[tuple[str, str]]:
+    """The floors that apply, with the grade each one demands at least."""
+    told_ok = case.main.ok
+    if told_ok and (outcome.word in ("foreign", "silent") or outcome.damaged == "body"):
+        yield "G1", "danger"
+    if connected.value == "poisoned":
+        if connected.request_side:
+            yield "G3", "danger"
+        elif connected.knowable:
+            yield "G2", "danger"
+    repeated = unasked(again)
+    if any(item.octets and item.method not in IDEMPOTENT for item in repeated):
+        yield "G4", "danger"
+    if case.main.failed and delivery.foreign:
+        yield "G5", "warn"
+    if connected.value == "broken":
+        yield "G6", "warn" if case.scenario.expect.class_ in _SERVER_BROKE else "fail"
+    if told_ok and outcome.damaged == "fields":
+        yield "G7", "fail"
+    if factor is not None and factor / case.attempts > _TIMER_FACTOR:
+        yield "G8", "warn"
+    if any(item.after == "interim" and item.method in IDEMPOTENT for item in repeated):
+        yield "G9", "info"
+
+
+def wrong_facts(case: Case, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return mismatches(case.scenario.expect.facts, facts)

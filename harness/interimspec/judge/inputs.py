@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: MIT
+"""What the judge reads, brought into the shape its rules speak of.
+
+    Case    scenario + transcript + observation, and what follows from them directly
+
+Everything here is looked up, nothing is judged.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+from ..observation import Json, Observation
+from ..transcript import Connection, Exchange, Final, Transcript
+from .delivered import equals_final
+from .told import Told
+
+#: Adapters and the server read the same clock; some adapters read it in whole milliseconds, and the
+#: server takes the time of a send when the call has returned.
+CLOCK_TOLERANCE_MS = 5.0
+
+MAIN = "main"
+PROBE = "probe"
+
+
+class RequestLike(Protocol):
+    @property
+    def method(self) -> str: ...
+    @property
+    def body_pauses(self) -> Sequence[Any]: ...
+
+
+class TimersLike(Protocol):
+    @property
+    def read_ms(self) -> int | None: ...
+    @property
+    def total_ms(self) -> int | None: ...
+    @property
+    def asked(self) -> bool: ...
+
+
+class ExpectLike(Protocol):
+    @property
+    def class_(self) -> str: ...
+    @property
+    def grades(self) -> Mapping[str, str]: ...
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
+
+
+class ScenarioLike(Protocol):
+    """The part of interimspec.scenario.Scenario that the judge reads."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def request(self) -> RequestLike: ...
+    @property
+    def timers(self) -> TimersLike: ...
+    @property
+    def probe(self) -> str: ...
+    @property
+    def expect(self) -> ExpectLike: ...
+    @property
+    def script_ms(self) -> int | None: ...
+    @property
+    def has_final(self) -> bool: ...
+    @property
+    def server_ends(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Case:
+    scenario: ScenarioLike
+    transcript: Transcript
+    observation: Observation
+
+    # ---- what the client was asked
+
+    @cached_property
+    def requests(self) -> Mapping[str, Json]:
+        requests = self.observation.plan.get("requests") or ()
+        return {str(request.get("name")): request for request in requests}
+
+    @cached_property
+    def first_name(self) -> str:
+        """The request under test is the first one, whatever its name."""
+        return next(iter(self.requests), MAIN)
+
+    @property
+    def probe_planned(self) -> bool:
+        return PROBE in self.requests and self.first_name != PROBE
+
+    @cached_property
+    def body(self) -> bytes:
+        text = self.requests.get(self.first_name, {}).get("body_b64")
+        try:
+            return base64.b64decode(text) if text else b""
+        except (binascii.Error, ValueError):
+            return b""
+
+    @cached_property
+    def expects_continue(self) -> bool:
+        return bool(self.requests.get(self.first_name, {}).get("expect_continue", False))
+
+    # ---- what the adapter told
+
+    @cached_property
+    def main(self) -> Told:
+        return self._told(self.first_name)
+
+    @cached_property
+    def probe(self) -> Told:
+        return self._told(PROBE)
+
+    def _told(self, name: str) -> Told:
+        mine = [event for event in self.observation.events if event.get("request") == name]
+        return Told(
+            name,
+            tuple(event for event in mine if event["event"] == "interim"),
+            _only(event for event in mine if event["event"] == "response"),
+            _only(event for event in mine if event["event"] == "end"),
+        )
+
+    # ---- what the server saw
+
+    @cached_property
+    def chain(self) -> tuple[Exchange, ...]:
+        """The exchanges of the main request: redirects followed, challenges met, re-sendings."""
+        return tuple(e for e in self.transcript.exchanges if e.resource != PROBE)
+
+    @cached_property
+    def probes(self) -> tuple[Exchange, ...]:
+        return tuple(e for e in self.transcript.exchanges if e.resource == PROBE)
+
+    @cached_property
+    def main_connections(self) -> tuple[Connection, ...]:
+        numbers = dict.fromkeys(exchange.conn for exchange in self.chain)
+        return tuple(self.transcript.connections[number] for number in numbers)
+
+    @cached_property
+    def finals(self) -> tuple[Exchange, ...]:
+        """Exchanges whose final response the client could have handed over: it had begun to leave
+        before the user was told how the request ended, and it did not only ask for another
+        request that the client then made. The last one first."""
+        until = self.main.ended
+        return tuple(
+            exchange
+            for exchange in reversed(self.chain)
+            if exchange.final is not None
+            and (exchange is self.chain[-1] or not asks_again(exchange))
+            and (until is None or exchange.final.head.first_left <= until + CLOCK_TOLERANCE_MS)
+        )
+
+    @cached_property
+    def final_exchange(self) -> Exchange | None:
+        """The exchange whose final response the client was to hand over.
+
+        That is the last one of the chain: the target of a redirect if it was followed, the answer
+        to the credentials if it answered the challenge. A request that was sent again may have
+        several right answers; the one that was handed over counts.
+        """
+        for exchange in self.finals:
+            if self._handed_over(exchange):
+                return exchange
+        return next(iter(self.finals), None)
+
+    def _handed_over(self, exchange: Exchange) -> bool:
+        assert exchange.final is not None
+        status = self.main.status if self.main.status is not None else self.main.error_status
+        if status is not None and status != exchange.final.status:
+            return False
+        return not self.main.ok or equals_final(self.main, exchange)
+
+    @property
+    def final(self) -> Final | None:
+        """F: None if none had been sent when the client told its user how the request ended."""
+        return None if self.final_exchange is None else self.final_exchange.final
+
+    @property
+    def scripted_final(self) -> Final | None:
+        """The same, but sent at any time, even after the client had gone."""
+        if self.final is not None:
+            return self.final
+        return next((e.final for e in reversed(self.chain) if e.final is not None), None)
+
+    # ---- time
+
+    @cached_property
+    def timers(self) -> Mapping[str, int]:
+        """The timers in force for the main request that can end a wait for a response."""
+        plan = self.observation.plan
+        given = {
+            **(plan.get("timers") or {}),
+            **(self.requests.get(self.first_name, {}).get("timers") or {}),
+        }
+        can = self.observation.can("timers")
+        return {
+            name: int(given[name])
+            for name in ("read_ms", "total_ms")
+            if given.get(name) and (can is None or name in can)
+        }
+
+    @cached_property
+    def timer_ms(self) -> int | None:
+        return max(self.timers.values(), default=None)
+
+    @cached_property
+    def attempts(self) -> int:
+        return max(1, len(self.chain))
+
+    @cached_property
+    def limit_ms(self) -> float | None:
+        """L: what lies beyond is no timeout but a hang. None without a timer."""
+        if self.timer_ms is None:
+            return None
+        pauses = sum(int(pause[1]) for pause in self.scenario.request.body_pauses)
+        script = (self.scenario.script_ms or 0) + pauses
+        return max(3 * self.timer_ms, script) * self.attempts + 1000.0
+
+    @cached_property
+    def elapsed_ms(self) -> float | None:
+        if self.main.started is None or self.main.ended is None:
+            return None
+        return self.main.ended - self.main.started
+
+    @cached_property
+    def octet_times(self) -> tuple[float, ...]:
+        """When octets left for the main request, before its end."""
+        until = self.main.ended
+        numbers = {exchange.number for exchange in self.chain}
+        times = {
+            run.left
+            for connection in self.main_connections
+            for run in connection.runs
+            if run.exchange is None or run.exchange in numbers
+        }
+        return tuple(sorted(time for time in times if until is None or time <= until))
+
+
+#: Statuses whose answer a client may read as "ask again", each by its definition in RFC 9110,
+#: section 15, or RFC 8470 (425) and RFC 6585 (429).
+_ASK_AGAIN = frozenset((401, 407, 408, 417, 421, 425, 429, 503))
+
+
+def asks_again(exchange: Exchange) -> bool:
+    """The final response of this exchange invites the client to make another request."""
+    final = exchange.final
+    if final is None:
+        return False
+    return final.status in _ASK_AGAIN or (
+        300 <= final.status <= 399 and bool(final.head.values("location"))
+    )
+
+
+def _only(events: Iterable[Json]) -> Json | None:
+    return next(iter(events), None)

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT
+"""What happened, in one word: O1 to O12, the first that matches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from ..transcript import Exchange
+from .delivered import Delivery
+from .fields import differences
+from .inputs import Case, asks_again
+
+OUTCOMES = (
+    "final",
+    "interim",
+    "foreign",
+    "damaged",
+    "silent",
+    "error",
+    "timeout",
+    "hang",
+    "crash",
+)
+
+#: A client that ends a wait by itself without calling it a timeout did so by its timer if it
+#: waited nearly as long.
+_TIMER_SHARE = 0.9
+#: By then a client with a timer has noticed that an attempt came to nothing.
+_ATTEMPT_TIMERS = 3
+#: Where the final response was all there for so long (share of the timer), a timeout may be the
+#: machine's.
+_DELIVERED_SHARE = 0.3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    word: str
+    rule: str
+    data: dict[str, Any] = field(default_factory=dict)
+    damaged: str | None = None  # body or fields
+    repeat: str | None = None
+
+    def reason(self) -> dict[str, Any]:
+        return {"rule": self.rule, **self.data}
+
+
+def decide(case: Case, delivery: Delivery) -> Outcome:
+    return (
+        _died(case)
+        or _interim_handed_over(case)
+        or _never_ended(case)
+        or _too_late(case)
+        or (_failed(case, delivery) if case.main.failed else _succeeded(case, delivery))
+    )
+
+
+def _died(case: Case) -> Outcome | None:
+    """O1. That it dies again is seen by running it again; that it lives without any 1xx, by the
+    controls."""
+    process = case.observation.process
+    names = {event["event"] for event in case.observation.events}
+    if process.state != "exited" or "done" in names:
+        return None
+    data: dict[str, Any] = {"during": "probe" if case.main.end is not None else "main"}
+    if process.signal is not None:
+        data["signal"] = process.signal
+    else:
+        data["exit_code"] = process.exit_code
+    return Outcome("crash", "O1", data, repeat="the process died")
+
+
+def _interim_handed_over(case: Case) -> Outcome | None:
+    """O2: whatever came after: success, failure, silence."""
+    status = case.main.status
+    if status is None or not 100 <= status <= 199:
+        return None
+    final = case.scripted_final
+    if final is not None and final.status == status:
+        return None
+    return Outcome("interim", "O2", {"status": status})
+
+
+def _never_ended(case: Case) -> Outcome | None:
+    if case.main.end is not None:
+        return None
+    return _keeps_trying(case) or Outcome("hang", "O3", repeat="the client never ended the request")
+
+
+def _keeps_trying(case: Case) -> Outcome | None:
+    """O3a: it gave up each attempt in time and began another, by a policy of its own.
+
+    Such a client (wget tries twenty times by default) is no client that hangs: its timers work,
+    and so does its sense for a connection that has ended. Its user is told nothing yet, and what
+    was sent again is judged by itself. An attempt given up by the client is a timeout; one that
+    the server ended is an error.
+    """
+    if len(case.chain) < 2:
+        return None
+    ended_by_client = 0
+    for before, after in pairwise(case.chain):
+        if asks_again(before) or (before.final is not None and before.final.complete):
+            return None
+        ended = _end_of_attempt(case, before, after)
+        if ended is None:
+            return None
+        ended_by_client += ended == "client"
+    data = {"attempts": len(case.chain)}
+    if ended_by_client:
+        return Outcome("timeout", "O3a", data)
+    return Outcome("error", "O3a", {**data, "kind": "closed"})
+
+
+def _end_of_attempt(case: Case, before: Exchange, after: Exchange) -> str | None:
+    """Who ended an attempt, if it was over within three timers and before the next one."""
+    connection = case.transcript.connection_of(before)
+    octets = [run.left for run in connection.runs if run.exchange == before.number]
+    last = max([before.at, *octets])
+    server, client = connection.server_closed, connection.client_closed
+    if server is not None and server[0] <= after.at:
+        return "server"
+    if case.timer_ms is None:
+        return None
+    given_up = client[0] if client is not None else after.at
+    in_time = given_up - last <= _ATTEMPT_TIMERS * case.timer_ms
+    return "client" if in_time and after.conn != before.conn else None
+
+
+def _too_late(case: Case) -> Outcome | None:
+    """O4."""
+    elapsed, limit = case.elapsed_ms, case.limit_ms
+    if elapsed is None or limit is None or elapsed <= limit:
+        return None
+    data = {"elapsed_ms": round(elapsed), "limit_ms": round(limit)}
+    return Outcome("hang", "O4", data, repeat="the client ended the request far too late")
+
+
+def _failed(case: Case, delivery: Delivery) -> Outcome:
+    told = case.main
+    status = told.error_status
+    if status is not None and 100 <= status <= 199:  # O5
+        return Outcome("interim", "O5", {"status": status})
+    documented = status is not None and case.final is not None and status == case.final.status
+    if documented and (told.content_length == 0 or delivery.whole):  # O6
+        return Outcome("final", "O6", {"status": status})
+    if told.kind == "timeout" or _timer_in_disguise(case):  # O7
+        return Outcome("timeout", "O7", {"kind": told.kind}, repeat=_starved(case))
+    phase = told.error.get("phase")
+    return Outcome("error", "O8", {"kind": told.kind, **({"phase": phase} if phase else {})})
+
+
+def _timer_in_disguise(case: Case) -> bool:
+    """Closed or other, the client was the first to close, and it had waited for its timer."""
+    elapsed, limit, ended = case.elapsed_ms, case.limit_ms, case.main.ended
+    if case.main.kind not in ("closed", "other") or elapsed is None or limit is None:
+        return False
+    if elapsed > limit or elapsed < _TIMER_SHARE * min(case.timers.values()):
+        return False
+    closed = [c for c in case.main_connections if c.client_closed is not None]
+    by_server = [c for c in case.main_connections if c.server_closed is not None]
+    return bool(closed) and not any(
+        c.server_closed is not None and ended is not None and c.server_closed[0] <= ended
+        for c in by_server
+    )
+
+
+def _starved(case: Case) -> str | None:
+    final, ended = case.final, case.main.ended
+    if final is None or final.completed is None or ended is None or case.timer_ms is None:
+        return None
+    if ended - final.completed > _DELIVERED_SHARE * case.timer_ms:
+        return "a timeout although the final response had long been delivered"
+    return None
+
+
+def _succeeded(case: Case, delivery: Delivery) -> Outcome:
+    if delivery.foreign:  # O9
+        return Outcome("foreign", "O9", {"got": list(delivery.got)})
+    final, exchange, shown = case.final, case.final_exchange, case.main.status
+    if final is None or exchange is None or shown not in (None, final.status):
+        return Outcome("silent", "O12", _silence(case))
+    differing = differences(case.main.response, final, exchange)
+    if delivery.whole:
+        if not differing:  # O10
+            return Outcome("final", "O10", {"status": final.status})
+        return Outcome("damaged", "O11", {"part": "fields", "fields": differing}, "fields")
+    if "partial" in delivery.classes or shown is not None:  # O11
+        data = {
+            "part": "body",
+            "delivered": case.main.content_length,
+            "sent": final.content_length,
+        }
+        return Outcome("damaged", "O11", data, "body")
+    return Outcome("silent", "O12", _silence(case))
+
+
+def _silence(case: Case) -> dict[str, Any]:
+    return {"shown": case.main.status, "sent": None if case.final is None else case.final.status}

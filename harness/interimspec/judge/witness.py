@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""V7: the adapter and the server contradict each other. That is a result of its own and says
+nothing about the client: one of the two witnesses is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+
+from .delivered import FOREIGN, Delivery
+from .inputs import CLOCK_TOLERANCE_MS, PROBE, Case
+from .validity import Invalid
+
+# Read as loosely as anybody could: a client may have found a status in octets that are no status
+# line to an ideal reader, and then it has seen it.
+_STATUS = re.compile(rb"HTTP/[0-9.]{1,8}[ \t]*([0-9]{1,9})", re.IGNORECASE)
+_EARLIEST_TIMEOUT = 0.5
+
+
+def check(case: Case, main: Delivery, probe: Delivery | None) -> Invalid | None:
+    checks: tuple[Callable[[Case, Delivery, Delivery | None], str | None], ...] = (
+        _invented_content,
+        _too_early,
+        _invented_interims,
+        _early_timeout,
+        _invented_final,
+        _unseen_probe,
+        _timeline,
+    )
+    for letter, rule in zip("abcdefg", checks, strict=True):
+        what = rule(case, main, probe)
+        if what is not None:
+            return Invalid(f"V7{letter}", "error", "witness", what, repeat=True)
+    return None
+
+
+def _invented_content(case: Case, main: Delivery, probe: Delivery | None) -> str | None:
+    """V7a: told ok with octets that no connection carried."""
+    for told, delivery in ((case.main, main), (case.probe, probe)):
+        if delivery is not None and told.ok and delivery.unattributed:
+            return (
+                f"{told.name} delivered {told.content_length} octets that the server never sent: "
+                f"{told.content[:60]!r}"
+            )
+    return None
+
+
+def _too_early(case: Case, main: Delivery, probe: Delivery | None) -> str | None:
+    """V7b: the final response, or its content, before it had left the server."""
+    final, status, response = case.scripted_final, case.main.status, case.main.response
+    if response is not None and final is not None and status == final.status:
+        first = min(_times_of(case, status), default=None)
+        at = float(response["at"])
+        if first is not None and at < first - CLOCK_TOLERANCE_MS:
+            return f"the {status} was reported {first - at:.0f} ms before it left the server"
+    ended = case.main.ended
+    handed = case.final
+    if case.main.ok and main.whole and "own" in main.classes and handed is not None:
+        assert ended is not None
+        if handed.completed is not None and ended < handed.completed - CLOCK_TOLERANCE_MS:
+            early = handed.completed - ended
+            return f"the content was complete {early:.0f} ms before it had left the server"
+    return None
+
+
+def _times_of(case: Case, status: int) -> list[float]:
+    """When heads of this status left, on any connection."""
+    times = []
+    for connection in case.transcript.connections.values():
+        for match in _STATUS.finditer(connection.stream):
+            if int(match[1]) == status:
+                runs = list(connection.runs_between(match.start(), match.end()))
+                times += [max(run.left for run in runs)] if runs else []
+    return times
+
+
+def _seen(case: Case) -> Counter[int]:
+    return Counter(
+        int(match[1])
+        for connection in case.transcript.connections.values()
+        for match in _STATUS.finditer(connection.stream)
+    )
+
+
+def _any_unknown(case: Case) -> bool:
+    """Whether the server did not keep all octets, so that nothing can be called never sent."""
+    return any(connection.holes for connection in case.transcript.connections.values())
+
+
+def _invented_interims(case: Case, main: Delivery, probe: Delivery | None) -> str | None:
+    """V7c: more interim responses than were sent, in all or of one status."""
+    told = [*case.main.interims, *case.probe.interims]
+    if not told or _any_unknown(case):
+        return None
+    seen = _seen(case)
+    # A status of another length than three digits may be read as this or that.
+    odd = sum(count for status, count in seen.items() if not 100 <= status <= 999)
+    named = Counter(int(event["status"]) for event in told if event.get("status") is not None)
+    for status, count in named.items():
+        if count > seen[status] + odd:
+            return f"{count} interim responses {status} reported, {seen[status]} sent"
+    interims = sum(count for status, count in seen.items() if 100 <= status <= 199)
+    if len(told) > interims + odd:
+        return f"{len(told)} interim responses reported, {interims} sent"
+    return None
+
+
+def _early_timeout(case: Case, main: Delivery, probe: Delivery | None) -> str | None:
+    """V7d: no timer of the plan can have run out."""
+    timers = list(case.timers.values())
+    connect = (case.observation.plan.get("timers") or {}).get("connect_ms")
+    if connect:
+        timers.append(int(connect))
+    elapsed = case.elapsed_ms
+    if case.main.kind != "timeout" or not timers or elapsed is None:
+        return None
+    if elapsed < _EARLIEST_TIMEOUT * min(timers):
+        return f"a timeout was told after {elapsed:.0f} ms, the shortest timer is {min(timers)} ms"
+    return None
+
+
+def _invented_final(case: Case, main: Delivery, probe: Delivery | None) -> str | None:
+    """V7e: a final status that was on no wire. A client that makes up a status for octets without
+    a status line has delivered those octets: that is foreign, not a contradiction."""
+    status = case.main.status
+    if status is None or status < 200 or main.classes & FOREIGN or _any_unknown(case):
+        return None
+    if _seen(case)[status]:
+        return None
+    return f"a final response {status} was reported, and none was sent"
+
+
+def _unseen_probe(case: Case, main: Delivery, probe: Delivery | None) -> str | None:
+    """V7f: an answer to a request that never arrived, unless it is the answer to another one."""
+    if not case.probe.ok or case.probes or probe is None or probe.foreign:
+        return None
+    if case.probe.status is not None and 100 <= case.probe.status <= 199:
+        return None
+    return "the probe was reported as answered, and the server never saw it"
+
+
+def _timeline(case: Case, main: Delivery, probe: Delivery | None) -> str | None:
+    """V7g: an order of events that the server saw otherwise."""
+    started, ended = case.main.started, case.main.ended
+    if started is not None and case.chain:
+        early = started - case.chain[0].at
+        if early > CLOCK_TOLERANCE_MS:
+            return f"the request reached the server {early:.0f} ms before it was started"
+    request = case.requests.get(PROBE, {})
+    if (
+        ended is None
+        or not case.probes
+        or request.get("start", "after-previous") != ("after-previous")
+    ):
+        return None
+    early = ended - case.probes[0].at
+    if early > CLOCK_TOLERANCE_MS:
+        return f"the probe reached the server {early:.0f} ms before the request before it had ended"
+    return None

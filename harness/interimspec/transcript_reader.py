@@ -1,0 +1,386 @@
+# SPDX-License-Identifier: MIT
+"""The server's transcript JSON -> Transcript.
+
+Classes come from the server and are refined in one way: what it sent for an exchange behind a
+complete final response is surplus, whatever it looks like.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .transcript import (
+    OCTET_CLASSES,
+    Connection,
+    Event,
+    Exchange,
+    Final,
+    Head,
+    Received,
+    Run,
+    Send,
+    Span,
+    Transcript,
+    TranscriptError,
+    sha256,
+)
+
+# RFC 9112, section 4, read as every client in use reads it: the space before an absent reason
+# phrase may be missing, and a line may end with a bare LF.
+_STATUS_LINE = re.compile(rb"HTTP/[0-9]\.[0-9] ([0-9]{3})(?: [^\n]*)?\r?\n?")
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n\Z")
+_LAST_CHUNK = re.compile(rb"(?:\A|\r\n)0+(?:[ \t]*;[^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*\r\n\Z")
+
+
+@dataclass
+class _Draft:
+    """A connection while its events are being read."""
+
+    number: int
+    accepted: float | None = None
+    sends: list[Send] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
+    client_closed: tuple[float, str] | None = None
+    server_closed: tuple[float, str] | None = None
+
+
+def read(data: Mapping[str, Any]) -> Transcript:
+    try:
+        return _read(data)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        if isinstance(error, TranscriptError):
+            raise
+        raise TranscriptError(f"not a transcript: {type(error).__name__}: {error}") from error
+
+
+def _read(data: Mapping[str, Any]) -> Transcript:
+    epoch = float(data["clock"]["realtime_ms"])
+    drafts: dict[int, _Draft] = {}
+    requests: dict[int, dict[str, Any]] = {}
+    others: list[Event] = []
+    for raw in data["events"]:
+        _take(raw, epoch, drafts, requests, others)
+    runs = {number: _runs_of(draft) for number, draft in drafts.items()}
+    heads: dict[int, list[Head]] = defaultdict(list)
+    connections = {}
+    for number, draft in sorted(drafts.items()):
+        stream, holes = _stream_of(draft)
+        refined, found = _refine(number, runs[number], stream, requests)
+        for head in found:
+            if head.exchange is not None:
+                heads[head.exchange].append(head)
+        connections[number] = Connection(
+            number,
+            draft.accepted,
+            tuple(draft.sends),
+            tuple(refined),
+            stream,
+            tuple(holes),
+            tuple(draft.received),
+            draft.client_closed,
+            draft.server_closed,
+        )
+    exchanges = [
+        _exchange(number, request, heads[number], connections)
+        for number, request in sorted(requests.items())
+    ]
+    return Transcript(
+        run=str(data["run"]),
+        scenario=str(data["scenario"]),
+        transport=str(data.get("transport", "h1")),
+        realtime_ms=epoch,
+        complete=bool(data.get("complete", False)),
+        dropped_events=int(data.get("dropped_events", 0)),
+        late_requests=int(data.get("late_requests", 0)),
+        connections=connections,
+        exchanges=tuple(exchanges),
+        events=tuple(others),
+    )
+
+
+def _take(
+    raw: Mapping[str, Any],
+    epoch: float,
+    drafts: dict[int, _Draft],
+    requests: dict[int, dict[str, Any]],
+    others: list[Event],
+) -> None:
+    name = str(raw["event"])
+    at = epoch + float(raw.get("t", raw.get("left", raw.get("first_left", 0.0))))
+    conn = raw.get("conn")
+    number = raw.get("exchange")
+    draft = None
+    if conn is not None:
+        draft = drafts.setdefault(int(conn), _Draft(int(conn)))
+    if name == "request":
+        requests[int(raw["exchange"])] = {"at": at, "head": raw}
+    elif name == "request-end" and number in requests:
+        requests[number].update(ended=at, tail=raw)
+    elif name == "turn" and number in requests:
+        requests[number]["turn"] = at
+    elif draft is not None and name in ("accept", "received", "send"):
+        if name == "accept":
+            draft.accepted = at
+        elif name == "received":
+            draft.received.append(_received(raw, at))
+        else:
+            draft.sends.append(_send(raw, at, epoch))
+    elif draft is not None and name in ("client-fin", "client-rst"):
+        draft.client_closed = draft.client_closed or (at, name.removeprefix("client-"))
+    elif draft is not None and name == "close":
+        if raw.get("by", "server") == "server":
+            draft.server_closed = draft.server_closed or (at, str(raw.get("how", "fin")))
+        else:
+            draft.client_closed = draft.client_closed or (at, str(raw.get("how", "fin")))
+    else:
+        others.append(Event(at, name, conn, number, dict(raw)))
+
+
+def _octets(raw: Mapping[str, Any], key: str) -> bytes | None:
+    text = raw.get(key)
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise TranscriptError(f"{key} of a {raw['event']} event is not text")
+    return text.encode("latin-1")
+
+
+def _received(raw: Mapping[str, Any], at: float) -> Received:
+    octets = _octets(raw, "bytes")
+    return Received(at, int(raw["offset"]), int(raw["len"]), octets)
+
+
+def _send(raw: Mapping[str, Any], at: float, epoch: float) -> Send:
+    octets = _octets(raw, "bytes")
+    length = int(raw["len"])
+    unit = int(raw.get("unit_len", len(octets) if octets and raw.get("times") else length))
+    left = epoch + float(raw.get("left", raw.get("first_left", at - epoch)))
+    due = raw.get("due")
+    late = float(raw.get("worst_late", 0.0))
+    if due is not None:
+        late = max(late, left - epoch - float(due))
+    return Send(
+        exchange=raw.get("exchange"),
+        step=raw.get("step"),
+        due=None if due is None else epoch + float(due),
+        left=left,
+        last_left=epoch + float(raw.get("last_left", left - epoch)),
+        offset=int(raw.get("offset", 0)),
+        length=length,
+        data=octets,
+        unit_length=unit,
+        spans=_spans(raw, unit),
+        sha256=raw.get("sha256"),
+        content_sha256=raw.get("content_sha256"),
+        piece=raw.get("piece"),
+        pieces=raw.get("pieces"),
+        alone=str(raw.get("alone", "n/a")),
+        unread_before=raw.get("unread_before"),
+        late=late,
+        times_left=tuple(epoch + float(pair[1]) for pair in raw.get("first", [])) or (left,),
+    )
+
+
+def _spans(raw: Mapping[str, Any], unit: int) -> tuple[Span, ...]:
+    """The spans of a send, which must cover every octet of one repetition."""
+    spans: list[Span] = []
+    at = 0
+    for start, end, kind in raw.get("spans", []):
+        if kind not in OCTET_CLASSES:
+            raise TranscriptError(f"unknown class of octets {kind!r}")
+        if start != at or end < start:
+            raise TranscriptError(f"span [{start}, {end}) of a send does not follow octet {at}")
+        spans.append(Span(int(start), int(end), kind))
+        at = int(end)
+    if at < unit:
+        raise TranscriptError(f"the spans of a send cover {at} of {unit} octets")
+    return tuple(spans)
+
+
+def _runs_of(draft: _Draft) -> list[Run]:
+    return [run for send in draft.sends for run in send.runs()]
+
+
+def _stream_of(draft: _Draft) -> tuple[bytes, list[tuple[int, int]]]:
+    """All octets a connection sent, and the places the server kept none of."""
+    stream = bytearray()
+    holes = []
+    for send in draft.sends:
+        if send.offset != len(stream):
+            raise TranscriptError(
+                f"a send at offset {send.offset} of connection {draft.number} does not follow "
+                f"offset {len(stream)}"
+            )
+        octets = send.octets
+        if octets is None:
+            if send.length:
+                holes.append((send.offset, send.end))
+            octets = bytes(send.length)
+        stream += octets
+    return bytes(stream), holes
+
+
+def _refine(
+    conn: int, runs: Iterable[Run], stream: bytes, requests: Mapping[int, Mapping[str, Any]]
+) -> tuple[list[Run], list[Head]]:
+    """Join the pieces of each head; turn what follows a complete final response into surplus."""
+    refined: list[Run] = []
+    heads: list[Head] = []
+    final_of: set[int | None] = set()
+    surplus_of: set[int | None] = set()
+    for run in runs:
+        if run.exchange in surplus_of:
+            refined.append(replace(run, kind="surplus"))
+        elif run.kind != "head":
+            refined.append(run)
+        elif _continues(heads, run):
+            heads[-1] = _head(conn, run, stream, heads[-1])
+            refined.append(run)
+        elif run.exchange in final_of:
+            surplus_of.add(run.exchange)
+            refined.append(replace(run, kind="surplus"))
+        else:
+            heads.append(_head(conn, run, stream, None))
+            refined.append(run)
+        last = heads[-1] if heads and heads[-1].exchange == run.exchange else None
+        if last is not None and last.complete and (last.status or 0) >= 200:
+            final_of.add(run.exchange)
+    return refined, heads
+
+
+def _continues(heads: list[Head], run: Run) -> bool:
+    if not heads or heads[-1].complete:
+        return False
+    return heads[-1].end == run.start and heads[-1].exchange == run.exchange
+
+
+def _head(conn: int, run: Run, stream: bytes, begun: Head | None) -> Head:
+    start = begun.start if begun else run.start
+    octets = stream[start : run.end].lstrip(b"\r\n")  # empty lines before it, RFC 9112, 2.2
+    lines = octets.split(b"\n")
+    match = _STATUS_LINE.fullmatch(lines[0])
+    status = int(match[1]) if match else None
+    fields: list[tuple[str, str]] = []
+    for line in lines[1:]:
+        text = line.rstrip(b"\r").decode("latin-1")
+        if not text.strip():
+            continue
+        if text[0] in " \t" and fields:  # obs-fold, RFC 9112, section 5.2
+            fields[-1] = (fields[-1][0], f"{fields[-1][1]} {text.strip()}".strip())
+            continue
+        name, _, value = text.partition(":")
+        fields.append((name.rstrip(), value.strip(" \t")))
+    return Head(
+        conn=conn,
+        exchange=run.exchange,
+        start=start,
+        end=run.end,
+        first_left=begun.first_left if begun else run.left,
+        left=run.left,
+        complete=_END_OF_HEAD.search(octets) is not None,
+        status=status if status is not None and status >= 100 else None,
+        fields=tuple(fields),
+    )
+
+
+def _exchange(
+    number: int,
+    request: Mapping[str, Any],
+    heads: list[Head],
+    connections: Mapping[int, Connection],
+) -> Exchange:
+    raw, tail = request["head"], request.get("tail", {})
+    exchange = Exchange(
+        number=number,
+        conn=int(raw["conn"]),
+        at=request["at"],
+        resource=str(raw.get("resource", "start")),
+        visit=int(raw.get("visit", 1)),
+        method=str(raw.get("method", "GET")),
+        target=str(raw.get("target", "")),
+        version=str(raw.get("version", "1.1")),
+        fields=tuple((str(name), str(value)) for name, value in raw.get("fields", [])),
+        queued=bool(raw.get("queued", False)),
+        first_on_connection=bool(raw.get("first_on_connection", False)),
+        offset=int(raw.get("offset", 0)),
+        head_length=int(raw.get("head_len", 0)),
+        body=_octets({"event": "request-end", **tail}, "body"),
+        body_length=int(tail.get("body_len", 0)) if tail else None,
+        body_sha256=tail.get("body_sha256"),
+        ended=request.get("ended"),
+        turn=request.get("turn"),
+        heads=tuple(heads),
+        final=None,
+    )
+    return replace(exchange, final=_final(exchange, connections))
+
+
+def _final(exchange: Exchange, connections: Mapping[int, Connection]) -> Final | None:
+    head = next((h for h in exchange.heads if h.complete and _ends_exchange(h, exchange)), None)
+    if head is None:
+        return None
+    connection = connections[head.conn]
+    runs = [r for r in connection.runs if r.exchange == exchange.number and r.start >= head.end]
+    content = [run for run in runs if run.kind == "content"]
+    length = sum(run.end - run.start for run in content)
+    octets: bytes | None = None
+    digest: str | None = None
+    if all(connection.known(run.start, run.end) for run in content):
+        octets = b"".join(connection.stream[run.start : run.end] for run in content)
+        digest = sha256(octets)
+    else:
+        sends = [s for s in connection.sends if s.exchange == exchange.number and s.end > head.end]
+        holders = [s for s in sends if any(span.kind == "content" for span in s.spans)]
+        if len(holders) == 1:
+            digest = holders[0].content_sha256
+    framing = b"".join(
+        connection.stream[run.start : run.end] for run in runs if run.kind == "framing"
+    )
+    complete = _is_complete(exchange, head, length, framing, connection)
+    ends = [run.left for run in runs if run.kind in ("content", "framing")]
+    return Final(
+        head, octets, length, digest, complete, max([head.left, *ends]) if complete else None
+    )
+
+
+def _ends_exchange(head: Head, exchange: Exchange) -> bool:
+    if head.status is None:
+        return False
+    if head.status >= 200:
+        return True
+    # RFC 9110, section 7.8: a 101 is the last response in HTTP/1.1 where it answers an offer.
+    return head.status == 101 and head is exchange.heads[-1] and _offered(head, exchange)
+
+
+def _offered(head: Head, exchange: Exchange) -> bool:
+    asked = {
+        token.strip().lower()
+        for name, value in exchange.fields
+        if name.lower() == "upgrade"
+        for token in value.split(",")
+    }
+    given = {t.strip().lower() for value in head.values("upgrade") for t in value.split(",")}
+    return bool(asked & given)
+
+
+def _is_complete(
+    exchange: Exchange, head: Head, length: int, framing: bytes, connection: Connection
+) -> bool:
+    """RFC 9112, section 6.3, for what was sent."""
+    status = head.status or 0
+    if exchange.method == "HEAD" or status in (204, 304) or status < 200:
+        return True
+    if exchange.method == "CONNECT" and status < 300:
+        return True
+    if any("chunked" in value.lower() for value in head.values("transfer-encoding")):
+        return _LAST_CHUNK.search(framing) is not None
+    lengths = {value.strip() for value in head.values("content-length")}
+    if len(lengths) == 1 and (text := lengths.pop()).isascii() and text.isdigit():
+        return length >= int(text)
+    if lengths:
+        return True  # its length cannot be known: nothing is missing for certain
+    return connection.server_closed is not None and connection.server_closed[1] == "fin"
