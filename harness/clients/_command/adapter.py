@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""The adapter of every command-line tool, driven by the [tool] table of its manifest alone.
+
+    adapter.py CLIENT.TOML [--variant NAME]     a described tool
+    adapter.py -- ./my-client {url}             anything that takes a URL and exits
+
+A tool that dies by a signal has crashed; this process then ends by the same signal, as it would
+if the client were a library.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "_python"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import adapterkit
+from command_line import Launch, launches
+from results import READERS, Reader, Told
+from tool import Tool, load_tool, tool_of_command
+
+from interimspec.clients import Manifest, load_manifest
+from interimspec.toml_table import TomlError
+
+_VERSION_SECONDS = 20.0
+
+
+def run(launch: Launch, reader: Reader, folder: Path) -> None:
+    """Runs one process to its end and feeds the reader with what it prints, as it is printed."""
+    environ = {**os.environ, "HOME": str(folder), "LC_ALL": "C"}
+    environ.pop("INTERIMSPEC_OUT", None)
+    try:
+        process = subprocess.Popen(
+            launch.argv,
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    except OSError as error:
+        sys.exit(f"{launch.argv[0]}: cannot be started: {error.strerror}")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    out, err = process.stdout.fileno(), process.stderr.fileno()
+    for stream in (out, err):
+        os.set_blocking(stream, False)
+    with selectors.DefaultSelector() as selector:
+        selector.register(out, selectors.EVENT_READ)
+        selector.register(err, selectors.EVENT_READ)
+        while selector.get_map():
+            ready = {key.fd for key, _ in selector.select()}
+            # A report on standard error speaks of what was printed before it: read that first.
+            _drain(selector, out, reader.feed_stdout)
+            if err in ready:
+                _drain(selector, err, reader.feed_stderr, echo=True)
+    code = process.wait()
+    process.stdout.close()
+    process.stderr.close()
+    if code < 0:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    reader.close(code)
+
+
+def _drain(selector: Any, stream: int, feed: Any, *, echo: bool = False) -> None:
+    while stream in {key.fd for key in selector.get_map().values()}:
+        try:
+            octets = os.read(stream, 65536)
+        except BlockingIOError:
+            return
+        if not octets:
+            selector.unregister(stream)
+            return
+        if echo:
+            sys.stderr.buffer.write(octets)  # kept as evidence
+            sys.stderr.buffer.flush()
+        feed(octets)
+
+
+def player(tool: Tool, told: Told) -> Any:
+    def play(plan: Any) -> None:
+        with tempfile.TemporaryDirectory(prefix="interimspec-") as name:
+            folder = Path(name)
+            for launch in launches(tool, plan, folder):
+                if len(plan.requests) > len(launch.requests):
+                    adapterkit.time.sleep(plan.wait_before(launch.requests[0]))
+                run(launch, READERS[tool.result.kind](tool, plan, launch, told), folder)
+
+    return play
+
+
+def version_of(tool: Tool) -> tuple[str, list[dict[str, str]]]:
+    """The tool's own word about its version and the layers below it."""
+    if not tool.version:
+        return "unknown", []
+    try:
+        done = subprocess.run(
+            [tool.program, *tool.version],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_VERSION_SECONDS,
+            check=False,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        sys.exit(f"{tool.program}: cannot be asked for its version: {error}")
+    text = done.stdout.decode("utf-8", "replace")
+    found = re.search(tool.version_pattern, text)
+    if not found:
+        sys.exit(f"{tool.program}: no version in the output of {' '.join(tool.version)}")
+    stack = []
+    for name, pattern in tool.stack.items():
+        layer = re.search(pattern, text)
+        if layer:
+            stack.append({"name": name, "version": layer.group(1)})
+    return found.group(1), stack
+
+
+def main(arguments: list[str]) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if arguments[:1] == ["--"] and len(arguments) > 1:
+        tool, manifest, told = tool_of_command(arguments[1:]), None, Told((), {})
+        name, can = Path(arguments[1]).name, {"methods": ["GET"], "not_before": False}
+    elif len(arguments) == 1 or (len(arguments) == 3 and arguments[1] == "--variant"):
+        tool, manifest, told = described(Path(arguments[0]), *arguments[2:])
+        name, can = manifest.name, manifest_can(manifest, *arguments[2:])
+    else:
+        sys.exit("usage: adapter.py CLIENT.TOML [--variant NAME] | adapter.py -- COMMAND {url}")
+    version, stack = version_of(tool)
+    adapterkit.main(client=name, version=version, stack=stack, can=can, play=player(tool, told))
+
+
+def described(path: Path, variant: str | None = None) -> tuple[Tool, Manifest, Told]:
+    try:
+        manifest = load_manifest(path)
+        tool = load_tool(path, variant)
+    except TomlError as error:
+        sys.exit(str(error))
+    told = manifest.variants[variant].told if variant else manifest.told
+    return tool, manifest, Told(told.status_exits, dict(told.exits))
+
+
+def manifest_can(manifest: Manifest, variant: str | None = None) -> dict[str, Any]:
+    return (manifest.variants[variant].can if variant else manifest.can).to_json()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

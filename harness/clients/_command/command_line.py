@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""From requests to a command line."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tool import Tool
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One process that makes one or more requests, in order."""
+
+    argv: list[str]
+    requests: list[Any]
+    bodies: list[Path]  # where {body} of each request points
+
+
+def launches(tool: Tool, plan: Any, folder: Path) -> list[Launch]:
+    """The processes of a plan. Requests that one command line can hold share a process."""
+    requests = plan.requests
+    together = tool.together == "groups" or (
+        tool.together == "urls" and all(_same(requests[0], other) for other in requests[1:])
+    )
+    groups = [requests] if together else [[request] for request in requests]
+    return [_launch(tool, plan, group, folder) for group in groups]
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two requests differ by no more than their URLs (and what no option can say)."""
+    keys = ("method", "headers", "body", "expect_continue")
+    return all(getattr(one, key) == getattr(other, key) for key in keys)
+
+
+def _launch(tool: Tool, plan: Any, requests: list[Any], folder: Path) -> Launch:
+    bodies = [folder / f"{request.name}.out" for request in requests]
+    wait_ms = max(request.not_before_ms for request in requests) if len(requests) > 1 else 0
+    argv = [tool.program, *tool.args]
+    if wait_ms:
+        argv += _fill(tool.not_before, _wait_values(wait_ms))
+    if tool.together == "groups":
+        for number, request in enumerate(requests):
+            argv += tool.separator if number else ()
+            argv += _options(tool, plan, request, bodies[number], folder)
+            argv += _fill(tool.url, {"url": request.url})
+    else:
+        argv += _options(tool, plan, requests[0], bodies[0], folder)
+        for request in requests:
+            argv += _fill(tool.url, {"url": request.url})
+    if not tool.url:
+        argv = _fill(tuple(argv), {"url": requests[0].url})
+    return Launch(argv, requests, bodies)
+
+
+def _wait_values(wait_ms: int) -> dict[str, str]:
+    return {"seconds": f"{wait_ms / 1000:.3f}", "per_hour": str(math.floor(3_600_000 / wait_ms))}
+
+
+def _options(tool: Tool, plan: Any, request: Any, body: Path, folder: Path) -> list[str]:
+    argv = _fill(tool.request, {"body": str(body), "folder": str(folder)})
+    for key, words in tool.timers.items():
+        if request.timers[key] is not None:
+            argv += _fill(words, {"seconds": f"{request.timers[key] / 1000:.3f}"})
+    argv += _fill(tool.methods.get(request.method, ()), {"method": request.method})
+    for name, value in request.headers:
+        argv += _fill(tool.header, {"name": name, "value": value})
+    if request.body is not None:
+        path = folder / f"{request.name}.in"
+        path.write_bytes(request.body)
+        argv += _fill(tool.body, {"file": str(path)})
+    if request.expect_continue:
+        argv += tool.expect_continue
+    if plan.ca_file:
+        argv += _fill(tool.ca_file, {"file": plan.ca_file})
+    if plan.proxy:
+        argv += _fill(tool.proxy, {"proxy": plan.proxy})
+    return argv
+
+
+def _fill(words: tuple[str, ...], values: dict[str, str]) -> list[str]:
+    filled = []
+    for word in words:
+        for key, value in values.items():
+            word = word.replace("{" + key + "}", value)
+        filled.append(word)
+    return filled
