@@ -99,6 +99,7 @@ static void begin_head(struct octets *octets, size_t len)
     octets->state = OCTETS_AT_HEAD;
     octets->in_interim = false;
     octets->matched = 0;
+    octets->left = 0;
 }
 
 static void read_head(struct octets *octets, struct call *call)
@@ -139,6 +140,8 @@ static void begin_odd_content(struct octets *octets, size_t gone)
 {
     begin_content(octets);
     octets->matched = 0;
+    if (octets->state == OCTETS_AT_CHUNK_SIZE && gone != 0)
+        octets->state = OCTETS_UNTIL_CLOSE; /* no chunk begins like "HTTP/" */
     if (octets->state != OCTETS_IN_LENGTH)
         return;
     octets->left -= min_size(octets->left, gone);
@@ -203,7 +206,7 @@ static void break_chunks(struct octets *octets)
 
 static void end_chunk_size(struct octets *octets)
 {
-    octets->line_has_octets = false;
+    octets->line_begun = octets->line_has_octets = false;
     octets->state = octets->left == 0 ? OCTETS_AT_TRAILERS : OCTETS_IN_CHUNK;
 }
 
@@ -256,7 +259,7 @@ static void read_chunk(struct octets *octets, struct call *call)
     octets->left -= call->at - start;
     if (octets->left == 0) {
         octets->state = OCTETS_AT_CHUNK_END;
-        octets->has_cr = false;
+        octets->line_begun = false;
     }
 }
 
@@ -267,8 +270,8 @@ static void read_chunk_end(struct octets *octets, struct call *call)
     if (c == '\n') {
         begin_chunk_size(octets);
         take(call, call->at + 1, OCTETS_FRAMING);
-    } else if (c == '\r' && !octets->has_cr) {
-        octets->has_cr = true;
+    } else if (c == '\r' && !octets->line_begun) {
+        octets->line_begun = true;
         octets->matched = 0;
         take(call, call->at + 1, OCTETS_FRAMING);
     } else {
@@ -276,32 +279,50 @@ static void read_chunk_end(struct octets *octets, struct call *call)
     }
 }
 
+/* Whether the trailer line is no field but the next head (no field has such a name): the empty line
+ * was left out. Reads what it looked at. */
+static bool is_head_for_trailer(struct octets *octets, struct call *call)
+{
+    size_t at = call->at;
+    if (!octets->in_interim || (octets->line_begun && octets->matched == 0))
+        return false;
+    while (at < call->len && octets->matched < OCTETS_MARK_LEN &&
+           octets_fits_start(call->data[at], octets->matched))
+        octets->start[octets->matched++] = call->data[at++];
+    octets->line_begun = octets->line_begun || at > call->at;
+    octets->line_has_octets = octets->line_has_octets || at > call->at;
+    if (octets->matched == OCTETS_MARK_LEN) {
+        take(call, at, OCTETS_HEAD);
+        begin_head(octets, OCTETS_MARK_LEN);
+        return true;
+    }
+    if (at < call->len)
+        octets->matched = 0;
+    take(call, at, OCTETS_FRAMING);
+    return false;
+}
+
+static void end_trailers(struct octets *octets)
+{
+    octets->state = octets->in_interim ? OCTETS_AFTER_INTERIM : OCTETS_COMPLETE;
+    octets->in_interim = octets->head.is_chunked = false;
+}
+
 static void read_trailers(struct octets *octets, struct call *call)
 {
-    size_t rest = call->len - call->at;
-    if (octets->in_interim && !octets->line_has_octets && rest >= OCTETS_MARK_LEN &&
-        memcmp(call->data + call->at, "HTTP/", OCTETS_MARK_LEN) == 0) {
-        /* The empty line was left out, and no field has such a name. */
-        octets->state = OCTETS_AFTER_INTERIM;
+    if (is_head_for_trailer(octets, call) || call->at == call->len)
         return;
-    }
-    const char *found = memchr(call->data + call->at, '\n', rest);
+    const char *found = memchr(call->data + call->at, '\n', call->len - call->at);
     size_t lf = found == NULL ? call->len : (size_t)(found - call->data);
     for (size_t at = call->at; at < lf && !octets->line_has_octets; at++)
         octets->line_has_octets = call->data[at] != '\r';
-    if (lf == call->len) {
-        take(call, lf, OCTETS_FRAMING);
+    octets->line_begun = true;
+    take(call, found == NULL ? lf : lf + 1, OCTETS_FRAMING);
+    if (found == NULL)
         return;
-    }
-    take(call, lf + 1, OCTETS_FRAMING);
-    if (octets->line_has_octets) {
-        octets->line_has_octets = false;
-    } else if (octets->in_interim) {
-        octets->state = OCTETS_AFTER_INTERIM;
-        octets->in_interim = octets->head.is_chunked = false;
-    } else {
-        octets->state = OCTETS_COMPLETE;
-    }
+    if (!octets->line_has_octets)
+        end_trailers(octets);
+    octets->line_begun = octets->line_has_octets = false;
 }
 
 static void read_length(struct octets *octets, struct call *call)

@@ -72,10 +72,10 @@ struct octets {
     bool is_head_request;
     bool is_connect;
     bool in_interim;       /* the chunks under way follow a 1xx head */
-    bool line_has_octets;  /* of the trailer line under way */
+    bool line_begun;       /* the trailer line under way, or the CRLF after chunk data */
+    bool line_has_octets;  /* of the trailer line under way, CR not counted */
     bool size_ended;       /* of the chunk-size line under way: no further digit belongs to it */
     bool has_digits;       /* of the chunk-size line under way */
-    bool has_cr;           /* of the CRLF after chunk data */
     unsigned char matched; /* octets of the next status line seen so far, kept in `start` */
     char start[OCTETS_START_LEN];
     uint64_t left; /* of the content or the chunk; in a chunk-size line: the size so far */
