@@ -50,7 +50,7 @@ class Send:
     last_left: float
     offset: int
     length: int
-    data: bytes | None  # one repetition; None past the server's cap
+    data: bytes  # the beginning of one repetition, as far as the server kept it
     unit_length: int
     spans: tuple[Span, ...]  # relative to one repetition
     sha256: str | None  # of all octets, where the server did not keep them
@@ -67,10 +67,12 @@ class Send:
         return self.offset + self.length
 
     @cached_property
-    def octets(self) -> bytes | None:
-        """All octets with the repetitions written out; None if they are not known."""
-        if not self.data or self.length > EXPAND_LIMIT:
-            return None
+    def octets(self) -> bytes:
+        """All octets with the repetitions written out, or as many as are known from the start."""
+        if len(self.data) < self.unit_length or self.length > EXPAND_LIMIT:
+            return self.data[: self.length]
+        if not self.data:
+            return b""
         copies = -(-self.length // len(self.data))
         return (self.data * copies)[: self.length]
 
@@ -134,11 +136,15 @@ class Final:
     """The response that ended an exchange, by an ideal reader of the octets sent."""
 
     head: Head
-    content: bytes | None  # None: longer than the server keeps
+    content: bytes  # its beginning, as far as the server kept it
     content_length: int
-    content_sha256: str | None
+    content_sha256: str | None  # of all of it; None if that is not known
     complete: bool  # nothing that its framing announces is missing
     completed: float | None  # when its last octet left
+
+    @property
+    def content_known(self) -> bool:
+        return len(self.content) == self.content_length
 
     @property
     def status(self) -> int:

@@ -157,7 +157,8 @@ def _received(raw: Mapping[str, Any], at: float) -> Received:
 def _send(raw: Mapping[str, Any], at: float, epoch: float) -> Send:
     octets = _octets(raw, "bytes")
     length = int(raw["len"])
-    unit = int(raw.get("unit_len", len(octets) if octets and raw.get("times") else length))
+    times = max(1, int(raw.get("times") or 1))
+    unit = int(raw.get("unit_len", -(-length // times)))
     left = epoch + float(raw.get("left", raw.get("first_left", at - epoch)))
     due = raw.get("due")
     late = float(raw.get("worst_late", 0.0))
@@ -171,7 +172,7 @@ def _send(raw: Mapping[str, Any], at: float, epoch: float) -> Send:
         last_left=epoch + float(raw.get("last_left", left - epoch)),
         offset=int(raw.get("offset", 0)),
         length=length,
-        data=octets,
+        data=octets or b"",
         unit_length=unit,
         spans=_spans(raw, unit),
         sha256=raw.get("sha256"),
@@ -216,11 +217,10 @@ def _stream_of(draft: _Draft) -> tuple[bytes, list[tuple[int, int]]]:
                 f"offset {len(stream)}"
             )
         octets = send.octets
-        if octets is None:
-            if send.length:
-                holes.append((send.offset, send.end))
-            octets = bytes(send.length)
+        if len(octets) < send.length:
+            holes.append((send.offset + len(octets), send.end))
         stream += octets
+        stream += bytes(send.length - len(octets))
     return bytes(stream), holes
 
 
@@ -327,16 +327,16 @@ def _final(exchange: Exchange, connections: Mapping[int, Connection]) -> Final |
     runs = [r for r in connection.runs if r.exchange == exchange.number and r.start >= head.end]
     content = [run for run in runs if run.kind == "content"]
     length = sum(run.end - run.start for run in content)
-    octets: bytes | None = None
-    digest: str | None = None
-    if all(connection.known(run.start, run.end) for run in content):
-        octets = b"".join(connection.stream[run.start : run.end] for run in content)
-        digest = sha256(octets)
-    else:
-        sends = [s for s in connection.sends if s.exchange == exchange.number and s.end > head.end]
-        holders = [s for s in sends if any(span.kind == "content" for span in s.spans)]
-        if len(holders) == 1:
-            digest = holders[0].content_sha256
+    octets = _known_start(connection, content)
+    digest = sha256(octets) if len(octets) == length else None
+    if digest is None:
+        holders = [
+            send
+            for send in connection.sends
+            if send.exchange == exchange.number
+            and any(span.kind == "content" for span in send.spans)
+        ]
+        digest = holders[0].content_sha256 if len(holders) == 1 else None
     framing = b"".join(
         connection.stream[run.start : run.end] for run in runs if run.kind == "framing"
     )
@@ -345,6 +345,18 @@ def _final(exchange: Exchange, connections: Mapping[int, Connection]) -> Final |
     return Final(
         head, octets, length, digest, complete, max([head.left, *ends]) if complete else None
     )
+
+
+def _known_start(connection: Connection, runs: Iterable[Run]) -> bytes:
+    """The octets of these runs up to the first one that the server did not keep."""
+    octets = bytearray()
+    for run in runs:
+        hole = min((a for a, b in connection.holes if a < run.end and run.start < b), default=None)
+        if hole is not None:
+            octets += connection.stream[run.start : max(hole, run.start)]
+            break
+        octets += connection.stream[run.start : run.end]
+    return bytes(octets)
 
 
 def _ends_exchange(head: Head, exchange: Exchange) -> bool:

@@ -89,9 +89,6 @@ def classify(
         places = _unframed(told.content, streams) or _runs(told.content, streams)
     if places:
         return _named(places, frozenset(exchange.number for exchange in candidates))
-    for exchange in candidates:
-        if _may_be_own(told, exchange.final):
-            return Delivery(frozenset(("own",)), (f"content({exchange.number})",), (), True)
     return Delivery(frozenset(("unattributed",)))
 
 
@@ -102,12 +99,8 @@ def equals_final(told: Told, exchange: Exchange) -> bool:
         return False
     if exchange.method == "HEAD" or final.status in (204, 304):
         return told.content_length == 0
-    if told.content_length == final.content_length:
-        if told.content_sha256 is not None and final.content_sha256 is not None:
-            if told.content_sha256 == final.content_sha256:
-                return True
-        elif final.content is not None and told.content == final.content:
-            return True
+    if told.content_length == final.content_length and _agrees(told, final):
+        return True
     decoded = decode(final)
     if decoded is None or told.content_length != len(decoded):
         return False
@@ -119,7 +112,7 @@ def decode(final: Final) -> bytes | None:
     section 8.4, lets them. None without a coding, or with one we cannot undo."""
     listed = ",".join(final.head.values("content-encoding"))
     codings = [coding.strip().lower() for coding in listed.split(",")]
-    if final.content is None or len(codings) != 1:
+    if not final.content_known or len(codings) != 1:
         return None
     windows = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}.get(codings[0], ())
     for bits in windows:
@@ -130,18 +123,25 @@ def decode(final: Final) -> bytes | None:
     return None
 
 
+def _agrees(told: Told, final: Final) -> bool:
+    """Contents of one length are the same: by their hashes, else as far as both are at hand."""
+    if told.content_sha256 is not None and final.content_sha256 is not None:
+        return told.content_sha256 == final.content_sha256
+    return _same_start(told, final)
+
+
+def _same_start(told: Told, final: Final) -> bool:
+    shorter = min(len(told.content), len(final.content))
+    return told.content[:shorter] == final.content[:shorter]
+
+
 def _is_part(told: Told, final: Final | None) -> bool:
     if final is None:
         return False
+    if not final.content_known:
+        return 0 < told.content_length < final.content_length and _same_start(told, final)
     whole = [content for content in (final.content, decode(final)) if content]
     return any(told.content in content and told.content_length <= len(content) for content in whole)
-
-
-def _may_be_own(told: Told, final: Final | None) -> bool:
-    """The server kept neither the content nor its hash: the length has to do."""
-    if final is None or final.content is not None or final.content_sha256 is not None:
-        return False
-    return final.complete and told.content_length == final.content_length
 
 
 def _whole_run(told: Told, connections: Iterable[Connection]) -> tuple[Place, ...]:
