@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from interimspec.control_table import BadDeviation, deviate
 from interimspec.toml_table import Table, TomlError, read
 
 KINDS = ("library", "tool", "reference", "mutant")
@@ -416,6 +417,10 @@ def _read_controls(table: Table) -> dict[str, Deviation]:
                 changes[key] = tuple(value) if isinstance(value, list) else value
         if not changes:
             raise entry.error(None, "changes nothing; say what may end otherwise")
+        try:
+            deviate(name, changes)
+        except BadDeviation as error:
+            raise entry.error(error.key, str(error)) from error
         found[name] = Deviation(because, changes)
     return found
 
