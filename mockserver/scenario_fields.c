@@ -55,6 +55,12 @@ static bool read_field_map(struct loader *l, const struct node *node, const char
                            struct field *field)
 {
     static const char *const keys[] = {"name", "value", "pad", NULL};
+    const struct node *only = node->count == 1 ? node->first : NULL;
+    /* YAML reads [A: b] as a list that holds a map. */
+    if (only != NULL && only->kind == NODE_TEXT && !node_is(only->key, "name") &&
+        !node_is(only->key, "value") && !node_is(only->key, "pad"))
+        return loader_fail(l, only->key, "%s: \"%s: ...\" must be in double quotes", what,
+                           show(only->key->text).text);
     if (!loader_check_keys(l, node, keys, what))
         return false;
     const struct node *name = loader_require(l, node, "name", what);

@@ -325,7 +325,14 @@ class Reader:
 
     def _field(self, node: Node, what: str) -> Field:
         if node.kind == MAP:
-            self.check_keys(node, ("name", "value", "pad"), what)
+            keys = ("name", "value", "pad")
+            only = next(iter(node.values)) if len(node.values) == 1 else None
+            # YAML reads [A: b] as a list that holds a map.
+            if only is not None and only not in keys and node.values[only].kind == TEXT:
+                raise self.error(
+                    node.keys[only], f'{what}: "{show(only)}: ..." must be in double quotes'
+                )
+            self.check_keys(node, keys, what)
             name = self.require(node, "name", what)
             self.expect(name, TEXT, "name")
             if _TOKEN.fullmatch(name.text) is None:
