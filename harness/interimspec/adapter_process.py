@@ -3,7 +3,7 @@
 
 The contract with adapters is harness/clients/README.md. Everything a process writes is read at all
 times and bounded: events on a pipe of their own (descriptor 3, named in INTERIMSPEC_OUT) or as
-stdout lines that begin with `@interimspec `; of stdout and stderr the last 64 KiB are kept per plan.
+stdout lines that begin with `@interimspec `; of both outputs 64 KiB are kept per plan.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from interimspec import supervisor
+from interimspec.observation import parse_line
 
 HELLO_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
@@ -118,9 +119,7 @@ class AdapterProcess:
     @property
     def alive(self) -> bool:
         """Whether another plan can be given to it."""
-        return (
-            self._process is not None and not self._process.has_ended and self.hello is not None
-        )
+        return self._process is not None and not self._process.has_ended and self.hello is not None
 
     @property
     def cpu_ms(self) -> float:
@@ -165,7 +164,8 @@ class AdapterProcess:
 
     async def run_plan(self, plan: Mapping[str, Any], until: float, later: Deadline) -> PlanResult:
         """Give it one plan and collect events until `done`, its end, or the deadline `until`."""
-        assert self._process is not None and self._plan is None
+        assert self._process is not None
+        assert self._plan is None
         self._events = []
         self._octets = 0
         self._flooded = self._done = self._main_ended = False
@@ -262,13 +262,7 @@ class AdapterProcess:
             self._flooded = True
             self._keep({"event": "bad-line", "text": "(more events than anybody reads)"})
             return
-        try:
-            event = json.loads(line)
-            if not isinstance(event, dict):
-                raise ValueError("no object")
-        except (ValueError, RecursionError):
-            event = {"event": "bad-line", "text": line[:2000].decode("utf-8", "replace")}
-        self._keep(event)
+        self._keep(parse_line(line.decode("utf-8", "replace")))
 
     def _keep(self, event: Event) -> None:
         if event.get("event") == "hello" and self.hello is None:

@@ -10,7 +10,6 @@ Pure: nothing here reads a clock or a file.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,7 +139,7 @@ def _main(scenario: Scenario, url: str) -> dict[str, Any]:
         "url": url.rstrip("/") + resource,
     }
     if request.fields:
-        entry["headers"] = [_field(field) for field in request.fields]
+        entry["headers"] = [list(field) for field in request.fields]
     if request.body is not None:
         entry["body_b64"] = base64.b64encode(request.body).decode()
     if request.body_pauses:
@@ -148,13 +147,6 @@ def _main(scenario: Scenario, url: str) -> dict[str, Any]:
     if request.expect_continue:
         entry["expect_continue"] = True
     return entry
-
-
-def _field(field: str | Sequence[str]) -> list[str]:
-    if isinstance(field, str):
-        name, _, value = field.partition(":")
-        return [name.strip(), value.strip()]
-    return [str(part) for part in field]
 
 
 def _probe(url: str, can: Can, not_before: int, timer: int) -> dict[str, Any]:

@@ -61,10 +61,7 @@ class Server:
     async def start(self) -> dict[str, Any]:
         """Start it and return its ready line; raises ServerFault with its last words."""
         try:
-            if self._options.log is not None:
-                self._log = self._options.log.open("ab")
-            else:
-                self._log = Path(os.devnull).open("wb")
+            self._log = _open_log(self._options.log)
             await self._launch(self._options)
         except BaseException:
             await self.stop()
@@ -111,16 +108,17 @@ class Server:
         self._process = process
         ended = asyncio.create_task(process.wait_ended())
         try:
-            await asyncio.wait(
-                {answer, ended}, timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
+            waited: set[asyncio.Future[Any]] = {answer, ended}
+            await asyncio.wait(waited, timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
                 exit_ = await process.stop()
                 said = words.take().decode("utf-8", "replace").strip()
                 how = f"ended with {exit_.code}" if exit_ and exit_.code is not None else "ended"
                 if not ended.done():
                     how = f"gave no ready line within {READY_SECONDS:.0f} s"
-                raise ServerFault(f"the mock server {how}: {said or process.failure or '(no word)'}")
+                raise ServerFault(
+                    f"the mock server {how}: {said or process.failure or '(no word)'}"
+                )
         finally:
             ended.cancel()
         try:
@@ -194,6 +192,10 @@ class Server:
         if self._log is not None:
             self._log.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _open_log(path: Path | None) -> BinaryIO:
+    return (path or Path(os.devnull)).open("ab")
 
 
 class RemoteServer:

@@ -254,7 +254,7 @@ async def start(
         if out is not None:
             options += ["--fd", f"{out_fd}={out_write}"]
             passed.append(out_write)
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: ASYNC220  (returns when exec has succeeded)
             [str(binary), *options, "--", *command],
             stdin=stdin_read,
             stdout=stdout_write,

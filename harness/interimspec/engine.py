@@ -1,0 +1,425 @@
+# SPDX-License-Identifier: MIT
+"""Runs many cases at once: a few processes per client, longest first, doubtful ones again alone.
+
+    main phase      rows side by side; spare processes go to the row with the longest rest
+    quiet lane      crash, hang, danger, anything unlike the baseline: once more, few at a time
+    alone           undecided cases and those in flight when the server died: nothing else runs
+
+Each case is written down when it is known, and again when it has been confirmed; the later record
+counts. So an interrupted run is a partial one, never a lost one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from interimspec import plan as planning
+from interimspec import records, vary
+from interimspec.baseline import Baseline
+from interimspec.case_runner import (
+    AnyServer,
+    CaseRunner,
+    How,
+    Worker,
+    cores,
+    fault_attempt,
+    unsupported_attempt,
+)
+from interimspec.cases import Attempt, Case, alike, worse
+from interimspec.catalogue import Catalogue
+from interimspec.control import Refused, ServerGone
+from interimspec.heartbeat import Heartbeat
+from interimspec.install import Environment
+from interimspec.run_folder import RunFolder
+
+SPARE_WORTH_MS = 400.0  # another process pays when it takes over more than this
+ALONE_TIMES = 2  # an undecided case is run again at most so often
+TIMEOUT_FACTOR = 3  # a doubtful timeout is looked at with longer timers
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How hard to push the machine."""
+
+    scratch: Path
+    max_processes: int = field(default_factory=lambda: max(8, 12 * cores()))
+    quiet_width: int = field(default_factory=lambda: 2 * cores())
+    starts: int = field(default_factory=cores)
+    confirm: bool = True
+
+
+@dataclass
+class Progress:
+    """What a person who waits wants to know."""
+
+    total: int = 0
+    done: int = 0
+    phase: str = "running"
+    to_confirm: int = 0
+    confirmed: int = 0
+    grades: Counter[str] = field(default_factory=Counter)
+    in_flight: dict[str, float] = field(default_factory=dict)  # case key -> monotonic start
+
+    def oldest(self) -> str | None:
+        """The case that has been running longest."""
+        return min(self.in_flight, key=lambda key: self.in_flight[key], default=None)
+
+
+class Listener(Protocol):
+    """Whoever wants the results as they come."""
+
+    def on_record(self, case: Case, record: Mapping[str, Any], final: bool) -> None:
+        """A record has been written; `final` unless it will be confirmed."""
+
+    def should_stop(self) -> bool:
+        """Whether to give up what has not begun."""
+
+
+@dataclass
+class _Doubt:
+    case: Case
+    attempts: list[Attempt]
+    why: str
+
+
+class Engine:
+    """One run of many cases in one event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        server: AnyServer,
+        catalogue: Catalogue,
+        environments: Mapping[str, Environment],
+        folder: RunFolder,
+        listener: Listener,
+        *,
+        baseline: Baseline | None = None,
+        durations: Mapping[str, float] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._server = server
+        self._environments = environments
+        self._folder = folder
+        self._listener = listener
+        self._baseline = baseline
+        self._durations = durations or {}
+        self._heartbeat = Heartbeat()
+        self._runner = CaseRunner(server, catalogue, self._heartbeat)
+        self._starts = asyncio.Semaphore(settings.starts)
+        self._pending: dict[str, deque[Case]] = {}
+        self._rest: dict[str, float] = {}
+        self._active: Counter[str] = Counter()
+        self._workers: set[Worker] = set()
+        self._doubts: list[_Doubt] = []
+        self._suspects: list[Case] = []
+        self.progress = Progress()
+        self.measured: dict[str, float] = {}
+        self.chains: defaultdict[str, float] = defaultdict(float)
+        self.adapters_cpu_ms = 0.0
+        self.processes_started = 0
+
+    @property
+    def worst_late_ms(self) -> float:
+        """The worst lateness of the event loop."""
+        return self._heartbeat.worst_ms
+
+    async def run(self, cases: Sequence[Case]) -> None:
+        """Run all; on cancellation every process is killed before this returns."""
+        self.progress.total = len(cases)
+        for case in sorted(cases, key=self.expected_ms, reverse=True):
+            row = case.row.id
+            self._pending.setdefault(row, deque()).append(case)
+            self._rest[row] = self._rest.get(row, 0.0) + self.expected_ms(case)
+        self._heartbeat.start()
+        try:
+            await self._main_phase()
+            if not self._listener.should_stop():
+                await self._quiet_phase()
+                await self._alone_phase()
+        finally:
+            await self._heartbeat.stop()
+            await asyncio.shield(self._close_all())
+
+    def expected_ms(self, case: Case) -> float:
+        """How long it took last time, or a guess."""
+        known = self._durations.get(case.key)
+        if known is not None:
+            return known
+        scenario = case.scenario
+        guess = 30.0 + (scenario.script_ms or 0)
+        if not scenario.has_final and not scenario.server_ends:
+            guess += max(scenario.timers.read_ms or 0, scenario.timers.total_ms or 0, 1000)
+        return guess * (10 if scenario.vary else 1)
+
+    # ------------------------------------------------------------ phases
+
+    async def _main_phase(self) -> None:
+        def more() -> Coroutine[Any, Any, None] | None:
+            if self._listener.should_stop():
+                return None
+            row = self._next_row()
+            if row is None:
+                return None
+            self._active[row] += 1
+            return self._drain_row(row)
+
+        await _at_most(self._settings.max_processes, more)
+
+    def _next_row(self) -> str | None:
+        """The row that a further process helps most."""
+        best: tuple[bool, float] | None = None
+        chosen = None
+        for row, queue in self._pending.items():
+            active = self._active[row]
+            if not queue or active >= queue[0].row.processes:
+                continue
+            if active and (len(queue) < 2 or self._rest[row] / active < SPARE_WORTH_MS):
+                continue
+            score = (active == 0, self._rest[row] / (active + 1))
+            if best is None or score > best:
+                best, chosen = score, row
+        return chosen
+
+    async def _drain_row(self, row: str) -> None:
+        queue = self._pending[row]
+        worker = self._new_worker(row)
+        try:
+            while queue and not self._listener.should_stop():
+                case = queue.popleft()
+                self._rest[row] -= self.expected_ms(case)
+                await self._first(case, worker)
+        finally:
+            self._active[row] -= 1
+            await self._retire(worker)
+
+    async def _first(self, case: Case, worker: Worker) -> None:
+        what = planning.missing(case.scenario, case.transport, case.row.can)
+        if what is not None:
+            attempt: Attempt | None = unsupported_attempt(case, what)
+        else:
+            attempt = await self._whole(case, worker)
+        if attempt is None:
+            self._suspects.append(case)
+            return
+        self.measured[case.key] = attempt.duration_ms
+        why = self._doubt(case, attempt) if self._settings.confirm else None
+        if why is not None:
+            self._doubts.append(_Doubt(case, [attempt], why))
+            self.progress.to_confirm += 1
+        self._store(case, attempt, [attempt], final=why is None)
+        self.progress.done += 1
+
+    def _doubt(self, case: Case, attempt: Attempt) -> str | None:
+        """Why this result is not to be kept from one run only."""
+        repeat = attempt.verdict.get("repeat")
+        if not attempt.decided:
+            return str(repeat) if repeat else None
+        compared = self._compare(case, attempt)
+        state = compared["state"] if compared else "new"
+        if state == "equal":
+            return None  # the committed result is the other run
+        if repeat:
+            return str(repeat)
+        if attempt.outcome in ("crash", "hang"):
+            return attempt.outcome
+        if attempt.grade == "danger":
+            return "danger"
+        return "unlike the baseline" if state in ("better", "worse") else None
+
+    async def _quiet_phase(self) -> None:
+        by_row: dict[str, deque[_Doubt]] = {}
+        for doubt in self._doubts:
+            if not _belongs_alone(doubt):
+                by_row.setdefault(doubt.case.row.id, deque()).append(doubt)
+        waiting = deque(by_row.items())
+        self.progress.phase = "confirming"
+
+        def more() -> Coroutine[Any, Any, None] | None:
+            if not waiting or self._listener.should_stop():
+                return None
+            return self._confirm_row(*waiting.popleft())
+
+        await _at_most(self._settings.quiet_width, more)
+
+    async def _confirm_row(self, row: str, doubts: Iterable[_Doubt]) -> None:
+        worker = self._new_worker(row)
+        try:
+            for doubt in doubts:
+                if self._listener.should_stop():
+                    return
+                await self._confirm(doubt, worker)
+        finally:
+            await self._retire(worker)
+
+    async def _confirm(self, doubt: _Doubt, worker: Worker) -> None:
+        """Once more; the worse of two that differ, and marked as unstable."""
+        first = doubt.attempts[0]
+        again = await self._whole(doubt.case, worker)
+        if again is not None and not again.decided:
+            again = await self._whole(doubt.case, worker)
+        if again is None:
+            self._suspects.append(doubt.case)
+            return
+        doubt.attempts.append(again)
+        unstable = again.decided and not alike(first, again)
+        chosen = worse(first, again) if unstable else first
+        self._store(doubt.case, chosen, doubt.attempts, final=True, unstable=unstable)
+        self.progress.confirmed += 1
+
+    async def _alone_phase(self) -> None:
+        self.progress.phase = "repeating alone"
+        alone = [doubt for doubt in self._doubts if _belongs_alone(doubt)]
+        alone += [_Doubt(case, [], "the server died") for case in self._suspects]
+        self.progress.to_confirm += len(self._suspects)
+        # Rows together, so that few processes are started.
+        alone.sort(key=lambda doubt: doubt.case.row.id)
+        worker: Worker | None = None
+        try:
+            for doubt in alone:
+                if self._listener.should_stop():
+                    return
+                if worker is None or worker.row.id != doubt.case.row.id:
+                    if worker is not None:
+                        await self._retire(worker)
+                    worker = self._new_worker(doubt.case.row.id)
+                await self._alone(doubt, worker)
+        finally:
+            if worker is not None:
+                await self._retire(worker)
+
+    async def _alone(self, doubt: _Doubt, worker: Worker) -> None:
+        suspect = not doubt.attempts
+        timeout = not suspect and doubt.attempts[0].outcome == "timeout"
+        chosen: Attempt | None = None
+        for _ in range(1 if suspect or timeout else ALONE_TIMES):
+            factor = TIMEOUT_FACTOR if timeout else 1
+            chosen = await self._whole(doubt.case, worker, timer_factor=factor)
+            if chosen is None:
+                chosen = fault_attempt(
+                    doubt.case, "V1", "The mock server died while it served this case, twice."
+                )
+            doubt.attempts.append(chosen)
+            if chosen.decided:
+                break
+        assert chosen is not None
+        if suspect:
+            self.progress.done += 1
+        self._store(doubt.case, chosen, doubt.attempts, final=True)
+        self.progress.confirmed += 1
+
+    # ------------------------------------------------------------ one case
+
+    async def _whole(self, case: Case, worker: Worker, timer_factor: int = 1) -> Attempt | None:
+        """All attempts that one answer needs; None when the server died meanwhile."""
+        self.progress.in_flight[case.key] = time.monotonic()
+        try:
+            return await self._answer(case, worker, timer_factor)
+        except ServerGone:
+            await worker.close()
+            await self._server.wait_up()
+            return None
+        except Refused as error:
+            if error.status == 503:
+                return replace_repeat(fault_attempt(case, "V1", f"The mock server said: {error}."))
+            return fault_attempt(case, "V1", f"The mock server said: {error}.")
+        finally:
+            self.progress.in_flight.pop(case.key, None)
+
+    async def _answer(self, case: Case, worker: Worker, timer_factor: int) -> Attempt:
+        what = case.scenario.vary
+        probes = planning.probes_of(case.scenario)
+        if what is not None:
+
+            async def one(params: Mapping[str, int]) -> Attempt:
+                how = How(probes[0], params, timer_factor)
+                return await self._attempt(case, worker, how)
+
+            return await vary.run(what, one)
+        chosen: Attempt | None = None
+        for probe in probes:
+            found = await self._attempt(case, worker, How(probe, {}, timer_factor))
+            chosen = found if chosen is None else worse(chosen, found)
+            if not found.decided:
+                return found
+        assert chosen is not None
+        return chosen
+
+    async def _attempt(self, case: Case, worker: Worker, how: How) -> Attempt:
+        attempt = await self._runner.attempt(case, worker, how)
+        self.chains[case.row.id] += attempt.duration_ms
+        return attempt
+
+    def _compare(self, case: Case, attempt: Attempt) -> dict[str, Any] | None:
+        return self._baseline.compare(case, attempt) if self._baseline else None
+
+    def _store(
+        self,
+        case: Case,
+        chosen: Attempt,
+        attempts: Sequence[Attempt],
+        *,
+        final: bool,
+        unstable: bool = False,
+    ) -> None:
+        record = records.case_record(
+            case, chosen, attempts, unstable=unstable, baseline=self._compare(case, chosen)
+        )
+        if chosen.transcript is not None:
+            self._folder.write_evidence(case, records.evidence(case, chosen))
+        self._folder.append(record)
+        if final:
+            self.progress.grades[chosen.grade] += 1
+        self._listener.on_record(case, record, final)
+
+    # ------------------------------------------------------------ workers
+
+    def _new_worker(self, row: str) -> Worker:
+        worker = Worker(self._environments[row], self._settings.scratch, self._starts)
+        self._workers.add(worker)
+        return worker
+
+    async def _retire(self, worker: Worker) -> None:
+        await asyncio.shield(worker.close())
+        self.adapters_cpu_ms += worker.cpu_ms
+        self.processes_started += worker.started
+        self._workers.discard(worker)
+
+    async def _close_all(self) -> None:
+        for worker in self._workers:
+            worker.abandon()
+        await asyncio.gather(*(self._retire(worker) for worker in list(self._workers)))
+
+
+def replace_repeat(attempt: Attempt) -> Attempt:
+    """The same attempt, marked to be run again."""
+    return replace(attempt, verdict={**attempt.verdict, "repeat": "the server was busy"})
+
+
+def _belongs_alone(doubt: _Doubt) -> bool:
+    first = doubt.attempts[0]
+    return not first.decided or (first.outcome == "timeout" and bool(first.verdict.get("repeat")))
+
+
+async def _at_most(width: int, more: Callable[[], Coroutine[Any, Any, None] | None]) -> None:
+    """Run what `more` hands out, `width` at a time; the first failure ends all."""
+    running: set[asyncio.Task[None]] = set()
+    try:
+        while True:
+            while len(running) < width and (job := more()) is not None:
+                running.add(asyncio.create_task(job))
+            if not running:
+                return
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

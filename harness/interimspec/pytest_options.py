@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""The options of the pytest plugin, and the Selection they come to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from interimspec.matrix import Patterns, Selection, parse_shard
+
+SELECTORS = ("client", "scenario", "family", "transport")
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register them; the names are those of `interimspec run`."""
+    group = parser.getgroup("interimspec", "interimspec: HTTP clients and interim responses")
+    for name in SELECTORS:
+        group.addoption(
+            f"--{name}",
+            action="append",
+            default=[],
+            metavar="GLOB",
+            help=f"only {name}s that match (repeat, or separate with commas); !GLOB excludes",
+        )
+        group.addoption(
+            f"--not-{name}",
+            action="append",
+            default=[],
+            metavar="GLOB",
+            help=f"no {name}s that match",
+        )
+    group.addoption(
+        "--mutants", action="store_true", help="the reference client and its mutants instead"
+    )
+    group.addoption("--shard", default="1/1", metavar="I/N", help="the I-th of N parts of the work")
+    group.addoption("--runs", default=None, metavar="DIR", help="where run folders are made")
+    group.addoption(
+        "--no-baseline", action="store_true", help="compare with nothing: every finding is new"
+    )
+    group.addoption(
+        "--no-confirm",
+        action="store_true",
+        help="do not repeat doubtful cases; quicker, and not to be published",
+    )
+    group.addoption(
+        "--processes",
+        type=int,
+        default=None,
+        metavar="N",
+        help="at most so many adapter processes at once, over all clients",
+    )
+    group.addoption(
+        "--pace", type=float, default=1.0, metavar="F", help="stretch every pause of the server"
+    )
+
+
+def selection_of(config: pytest.Config) -> Selection:
+    """What the options ask for; UsageError when they make no sense."""
+
+    def patterns(name: str) -> Patterns:
+        wanted: list[Any] = config.getoption(f"--{name}")
+        unwanted: list[Any] = config.getoption(f"--not-{name}")
+        return Patterns.of(name, wanted, unwanted)
+
+    return Selection(
+        client=patterns("client"),
+        scenario=patterns("scenario"),
+        family=patterns("family"),
+        transport=patterns("transport"),
+        mutants=bool(config.getoption("--mutants")),
+        shard=parse_shard(str(config.getoption("--shard"))),
+    )

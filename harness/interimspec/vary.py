@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""A case that asks for a value or sweeps a range: many attempts, one answer.
+
+    search    the greatest value of a parameter with which the client still ends well (bisection)
+    sweep     every value, or every octet: the list of those with which it does not
+
+The answer is a trait and the attempt at the edge; the case is graded by that attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from interimspec.cases import Attempt, worse
+from interimspec.scenario_expect import VarySpec
+
+Try = Callable[[Mapping[str, int]], Awaitable[Attempt]]
+
+
+async def run(what: VarySpec, attempt: Try) -> Attempt:
+    """All attempts that the answer needs."""
+    return await (_search if what.kind == "search" else _sweep)(what, attempt)
+
+
+async def _search(search: VarySpec, attempt: Try) -> Attempt:
+    """Outcomes are taken to change once. The edge is what is graded; beyond it nothing is known."""
+    tried: dict[int, Attempt] = {}
+
+    async def is_good(value: int) -> bool:
+        tried[value] = await attempt({search.param: value})
+        return tried[value].outcome in search.good
+
+    if await is_good(search.high):
+        return _with_trait(tried[search.high], search.param, {"at_least": search.high}, tried)
+    if not tried[search.high].decided:
+        return tried[search.high]
+    if not await is_good(search.low):
+        return _with_trait(tried[search.low], search.param, {"below": search.low}, tried)
+    good, bad = search.low, search.high
+    while bad - good > 1:
+        # Limits are mostly round numbers, small against the range: narrow by magnitude first.
+        middle = int((good * bad) ** 0.5) if bad > 4 * good else (good + bad) // 2
+        middle = min(max(middle, good + 1), bad - 1)
+        if await is_good(middle):
+            good = middle
+        elif not tried[middle].decided:
+            return tried[middle]
+        else:
+            bad = middle
+    return _with_trait(
+        tried[bad], search.param, {"good_to": good, "then": tried[bad].outcome}, tried
+    )
+
+
+async def _sweep(sweep: VarySpec, attempt: Try) -> Attempt:
+    tried: dict[int, Attempt] = {}
+    chosen: Attempt | None = None
+    for value in range(sweep.low, sweep.high + 1):
+        found = await attempt({sweep.param: value})
+        if not found.decided:  # once more at once: one cut of many was not clean
+            found = await attempt({sweep.param: value})
+        tried[value] = found
+        if not found.decided:
+            return found
+        chosen = found if chosen is None else worse(chosen, found)
+    assert chosen is not None, "the loader refuses an empty range"
+    failing = [value for value, found in tried.items() if found.grade in ("fail", "danger")]
+    return _with_trait(chosen, sweep.param, {"failing": failing, "of": len(tried)}, tried)
+
+
+def _with_trait(
+    chosen: Attempt, param: str, answer: Mapping[str, Any], tried: Mapping[int, Attempt]
+) -> Attempt:
+    verdict = dict(chosen.verdict)
+    verdict["traits"] = {**(verdict.get("traits") or {}), param: dict(answer)}
+    return replace(
+        chosen, verdict=verdict, duration_ms=sum(found.duration_ms for found in tried.values())
+    )
