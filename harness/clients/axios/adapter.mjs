@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// axios on Node: its default adapter there is the one on top of Node's http.
+
+import fs from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import { Readable } from 'node:stream';
+
+import axios from 'axios';
+
+import { as, main, objectPairs, runtime } from './_node/adapterkit.mjs';
+
+// `--adapter=fetch` asks for the other adapter that axios has on Node.
+const adapter = process.argv.find((word) => word.startsWith('--adapter='))?.split('=')[1];
+
+function open(plan) {
+    const ca = plan.ca_file ? fs.readFileSync(plan.ca_file) : undefined;
+    // As the global agents of this version of Node, which axios uses by default.
+    const httpAgent = new http.Agent({ ...http.globalAgent.options });
+    const httpsAgent = new https.Agent({ ...https.globalAgent.options, ...(ca && { ca }) });
+    const client = axios.create({ httpAgent, httpsAgent, ...(adapter && { adapter }) });
+    return {
+        send: (request, report) => send(request, report, client),
+        close() {
+            httpAgent.destroy();
+            httpsAgent.destroy();
+        },
+    };
+}
+
+/** axios tells kinds by `code`; what it says of a status it says in its message alone. */
+function kinded(error, report) {
+    if (!axios.isAxiosError(error)) {
+        return error;
+    }
+    if (/^Request failed with status code/.test(error.message)) {
+        report.body(error.response.data);
+        return as('status', error, error.response.status);
+    }
+    if (error.code === 'ECONNABORTED') {
+        return as('timeout', error);
+    }
+    if (error.code === 'ERR_FR_TOO_MANY_REDIRECTS') {
+        return as('limit', error);
+    }
+    if (error.message === 'stream has been aborted') {
+        return as('closed', error);
+    }
+    return error;
+}
+
+async function send(request, report, client) {
+    try {
+        const response = await client.request({
+            method: request.method,
+            url: request.url,
+            headers: request.headerObject(),
+            responseType: 'arraybuffer',
+            ...(request.body && {
+                data: request.pauses.length > 0
+                    ? Readable.from(request.bodyPieces()) : request.body,
+            }),
+            ...(request.timers.total_ms && { timeout: request.timers.total_ms }),
+        });
+        report.response(response.status, response.statusText, objectPairs(response.headers));
+        report.body(response.data);
+    } catch (error) {
+        throw kinded(error, report);
+    }
+}
+
+main({
+    client: 'axios',
+    version: axios.VERSION,
+    stack: runtime().filter((layer) => adapter === 'fetch' || layer.name !== 'undici-bundled'),
+    can: {
+        tls: adapter !== 'fetch',
+        timers: ['total_ms'],
+        body_stream: true,
+    },
+    open,
+});

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// undici's request() with an Agent of its own for each plan.
+
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import { Readable } from 'node:stream';
+
+import { Agent, request as undiciRequest } from 'undici';
+
+import { main, objectPairs, runtime } from './_node/adapterkit.mjs';
+
+const { version } = createRequire(import.meta.url)('undici/package.json');
+
+function open(plan) {
+    const connect = {
+        ...(plan.ca_file && { ca: fs.readFileSync(plan.ca_file) }),
+        ...(plan.timers.connect_ms && { timeout: plan.timers.connect_ms }),
+    };
+    const dispatcher = new Agent(Object.keys(connect).length > 0 ? { connect } : {});
+    return {
+        send: (request, report) => send(request, report, dispatcher),
+        close: () => dispatcher.destroy(),
+    };
+}
+
+async function send(request, report, dispatcher) {
+    const { read_ms: readMs, total_ms: totalMs } = request.timers;
+    const { statusCode, statusText, headers, body } = await undiciRequest(request.url, {
+        dispatcher,
+        method: request.method,
+        headers: request.headerObject(),
+        body: request.pauses.length > 0 ? Readable.from(request.bodyPieces()) : request.body,
+        ...(readMs && { headersTimeout: readMs, bodyTimeout: readMs }),
+        ...(totalMs && { signal: AbortSignal.timeout(totalMs) }),
+        onInfo: (info) => report.interim(info.statusCode, objectPairs(info.headers)),
+    });
+    report.response(statusCode, statusText, objectPairs(headers));
+    report.body('');
+    for await (const chunk of body) {
+        report.body(chunk);
+    }
+}
+
+main({
+    client: 'undici',
+    version,
+    stack: runtime().filter((layer) => layer.name !== 'undici-bundled'),
+    can: {
+        tls: true,
+        timers: ['connect_ms', 'read_ms', 'total_ms'],
+        interim: 'fields',
+        phases: true,
+        body_stream: true,
+    },
+    open,
+});
