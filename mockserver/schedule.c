@@ -73,7 +73,7 @@ void schedule_heap_set(struct schedule_heap *heap, struct schedule_entry *entry,
     assert(entry->on_due != NULL && due_ns != SCHEDULE_NEVER);
     entry->due_ns = due_ns;
     struct schedule_slot slot = {due_ns, heap->orders++, entry};
-    /* Kept out of the run under way, or an entry that sets itself to the past would never end it. */
+    /* Kept out of the run under way: an entry that sets itself to the past would never end it. */
     if (heap->running && slot.key_ns <= heap->running_ns)
         slot.key_ns = heap->running_ns + 1;
     if (entry->index != 0) {

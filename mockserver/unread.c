@@ -138,7 +138,7 @@ static bool try_on(struct unread *unread, int listener, int client)
         getsockname(listener, (struct sockaddr *)&at, &len) != 0 ||
         connect(client, (struct sockaddr *)&at, sizeof at) != 0)
         return false;
-    struct sockaddr_in peer;
+    struct sockaddr_in peer = {0};
     len = sizeof peer;
     int server = accept4(listener, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC);
     if (server < 0)
