@@ -161,6 +161,10 @@ def _sources(row: Row) -> Iterator[tuple[Path, str]]:
         yield path, path.name
 
 
+def _options(row: Row) -> list[str]:
+    return [row.expand(option, Path()) for option in row.manifest.install.options]
+
+
 def _copy_sources(row: Row, work: Path) -> None:
     for path, name in _sources(row):
         if path.is_dir():
@@ -207,7 +211,7 @@ def _pip(row: Row, work: Path, target: Path) -> None:
             "--no-input",
             "--disable-pip-version-check",
             "--no-deps",
-            *row.manifest.install.options,
+            *_options(row),
             *requirements,
         ],
         work,
@@ -241,7 +245,7 @@ def _npm(row: Row, work: Path, target: Path) -> None:
             "--no-audit",
             "--no-fund",
             "--loglevel=error",
-            *row.manifest.install.options,
+            *_options(row),
         ],
         work,
     )
@@ -261,7 +265,7 @@ def _go(row: Row, work: Path, target: Path) -> None:
             "-buildvcs=false",
             "-o",
             "adapter",
-            *row.manifest.install.options,
+            *_options(row),
             ".",
         ],
         work,
@@ -279,7 +283,7 @@ def _javac(row: Row, work: Path, target: Path) -> None:
         command = command.replace("{version}", row.version)
         if Path(command).name == "javac":
             compiler = command
-    _call(row, [compiler, "-d", "classes", *row.manifest.install.options, *sources], work)
+    _call(row, [compiler, "-d", "classes", *_options(row), *sources], work)
 
 
 # ---------------------------------------------------------------- processes
