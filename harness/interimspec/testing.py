@@ -375,7 +375,12 @@ class Teller:
         phase: str | None = None,
         message: str = "it broke",
     ) -> Teller:
-        error = {"kind": kind, "type": "Broken", "message": message, "phase": phase}
+        error: dict[str, Any] = {
+            "kind": kind,
+            "type": "Broken",
+            "message": message,
+            "phase": phase,
+        }
         if status is not None:
             error["status"] = status
         return self.end(request, "failed", content, at=at, started=started, error=error)

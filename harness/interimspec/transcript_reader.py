@@ -64,12 +64,12 @@ def _read(data: Mapping[str, Any]) -> Transcript:
     others: list[Event] = []
     for raw in data["events"]:
         _take(raw, epoch, drafts, requests, others)
-    runs = {number: _runs_of(draft) for number, draft in drafts.items()}
     heads: dict[int, list[Head]] = defaultdict(list)
     connections = {}
     for number, draft in sorted(drafts.items()):
+        draft.sends.sort(key=lambda send: send.offset)
         stream, holes = _stream_of(draft)
-        refined, found = _refine(number, runs[number], stream, requests)
+        refined, found = _refine(number, _runs_of(draft), stream)
         for head in found:
             if head.exchange is not None:
                 heads[head.exchange].append(head)
@@ -224,9 +224,7 @@ def _stream_of(draft: _Draft) -> tuple[bytes, list[tuple[int, int]]]:
     return bytes(stream), holes
 
 
-def _refine(
-    conn: int, runs: Iterable[Run], stream: bytes, requests: Mapping[int, Mapping[str, Any]]
-) -> tuple[list[Run], list[Head]]:
+def _refine(conn: int, runs: Iterable[Run], stream: bytes) -> tuple[list[Run], list[Head]]:
     """Join the pieces of each head; turn what follows a complete final response into surplus."""
     refined: list[Run] = []
     heads: list[Head] = []

@@ -140,8 +140,15 @@ def _is_part(told: Told, final: Final | None) -> bool:
         return False
     if not final.content_known:
         return 0 < told.content_length < final.content_length and _same_start(told, final)
-    whole = [content for content in (final.content, decode(final)) if content]
-    return any(told.content in content and told.content_length <= len(content) for content in whole)
+    return any(_lies_in(told, content) for content in (final.content, decode(final)) if content)
+
+
+def _lies_in(told: Told, content: bytes) -> bool:
+    start = content.find(told.content)
+    if start < 0 or told.content_length == len(told.content):
+        return start >= 0
+    octets = content[start : start + told.content_length]
+    return len(octets) == told.content_length and sha256(octets) == told.content_sha256
 
 
 def _whole_run(told: Told, connections: Iterable[Connection]) -> tuple[Place, ...]:
@@ -162,10 +169,15 @@ def _whole_run(told: Told, connections: Iterable[Connection]) -> tuple[Place, ..
 
 def _find(connection: Connection, octets: bytes, begin: int) -> int:
     """Like bytes.find on the sent stream, but never in what the server did not keep."""
-    start = connection.stream.find(octets, begin)
-    while start >= 0 and not connection.known(start, start + len(octets)):
-        start = connection.stream.find(octets, start + 1)
-    return start
+    while True:
+        start = connection.stream.find(octets, begin)
+        if start < 0:
+            return start
+        end = start + len(octets)
+        hole = next((b for a, b in connection.holes if a < end and start < b), None)
+        if hole is None:
+            return start
+        begin = hole
 
 
 def _unframed(octets: bytes, connections: Iterable[Connection]) -> tuple[Place, ...]:

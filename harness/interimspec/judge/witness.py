@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from .delivered import FOREIGN, Delivery
+from .delivered import FOREIGN, Delivery, equals_final
 from .inputs import CLOCK_TOLERANCE_MS, PROBE, Case
 from .validity import Invalid
 
@@ -55,12 +55,16 @@ def _too_early(case: Case, main: Delivery, probe: Delivery | None) -> str | None
         if first is not None and at < first - CLOCK_TOLERANCE_MS:
             return f"the {status} was reported {first - at:.0f} ms before it left the server"
     ended = case.main.ended
-    handed = case.final
-    if case.main.ok and main.whole and "own" in main.classes and handed is not None:
-        assert ended is not None
-        if handed.completed is not None and ended < handed.completed - CLOCK_TOLERANCE_MS:
-            early = handed.completed - ended
-            return f"the content was complete {early:.0f} ms before it had left the server"
+    if not case.main.ok or not case.main.content_length or ended is None:
+        return None
+    completed = [
+        exchange.final.completed
+        for exchange in case.chain
+        if exchange.final is not None and equals_final(case.main, exchange)
+    ]
+    when = min((time for time in completed if time is not None), default=None)
+    if when is not None and ended < when - CLOCK_TOLERANCE_MS:
+        return f"the content was complete {when - ended:.0f} ms before it had left the server"
     return None
 
 

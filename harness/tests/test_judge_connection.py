@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: MIT
+"""K1 to K6: what an innocent request that followed shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from interimspec.judge import Verdict, judge
+from interimspec.testing import Conn, Question, Request, Teller, Wire, head_octets
+
+OWN = b"interimspec scenario r1 start #0\n"
+
+
+def verdict_of(wire: Wire, told: Teller, question: Question | None = None, **how: Any) -> Verdict:
+    return judge(question or Question(), wire.transcript(), told.observation(**how))
+
+
+def answered() -> tuple[Wire, Conn]:
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request()
+    conn.head(first, 102, t=2)
+    conn.answer(first, 200, OWN, t=300)
+    return wire, conn
+
+
+def reason(verdict: Verdict, rule: str) -> dict[str, Any] | None:
+    return next((dict(one) for one in verdict.reasons if one["rule"] == rule), None)
+
+
+def test_reused_and_fresh() -> None:
+    for same, value in ((True, "reused"), (False, "fresh")):
+        wire, conn = answered()
+        content = (conn if same else wire.connect(302)).probe(303)
+        told = Teller().ok("main", 200, OWN, at=301)
+        told.ok("probe", 200, content, started=302, at=304)
+        verdict = verdict_of(wire, told)
+        assert (verdict.facts["connection"], verdict.grade) == (value, "pass")
+        assert verdict.facts["probe"] == {"told": "ok", "shown_status": 200, "delivered": ["own"]}
+        assert len(verdict.reasons) == 1
+
+
+def test_untested() -> None:
+    wire, _ = answered()
+    verdict = verdict_of(wire, Teller(probe=False).ok("main", 200, OWN, at=301))
+    assert verdict.facts["connection"] == "untested"
+    assert verdict.facts["probe"] is None
+    verdict = verdict_of(wire, Teller(), state="deadline")
+    assert (verdict.outcome, verdict.facts["connection"]) == ("hang", "untested")
+    verdict = verdict_of(wire, Teller().ok("main", 200, OWN, at=301), state="exited", signal=9)
+    assert (verdict.outcome, verdict.facts["connection"]) == ("crash", "untested")
+
+
+def shifted(probe_at: float, final_at: float = 300) -> tuple[Wire, bytes]:
+    """A client that takes the 102 and asks again on the same connection."""
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request()
+    conn.head(first, 102, t=2)
+    conn.answer(first, 200, OWN, t=final_at)
+    return wire, conn.probe(probe_at, answer=max(probe_at, final_at) + 20)
+
+
+def test_the_next_request_gets_the_answer_of_the_first() -> None:
+    wire, _ = shifted(5)
+    told = Teller().ok("main", 102, at=3).ok("probe", 200, OWN, started=4, at=301)
+    verdict = verdict_of(wire, told)
+    assert (verdict.outcome, verdict.facts["connection"], verdict.grade) == (
+        "interim",
+        "poisoned",
+        "danger",
+    )
+    assert list(verdict.reasons) == [
+        {"rule": "O2", "status": 102},
+        {"rule": "K2", "probe": "probe", "got": "content(0)"},
+        {"rule": "G2"},
+    ]
+    assert verdict.sentence == (
+        "Handed the 102 to the application as the response; then answered the next request on "
+        "that connection with the response to the first."
+    )
+
+
+def test_the_next_request_gets_an_empty_answer_of_the_first() -> None:
+    """Nothing but the time tells that this 200 is not the probe's."""
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request()
+    conn.head(first, 102, t=2)
+    conn.answer(first, 200, b"", t=100)
+    conn.probe(5, answer=120)
+    told = Teller().ok("main", 102, at=3).ok("probe", 200, b"", started=4, at=101)
+    verdict = verdict_of(wire, told)
+    assert verdict.facts["connection"] == "poisoned"
+    assert reason(verdict, "K2") == {"rule": "K2", "probe": "probe", "got": "head(0)"}
+
+
+def test_the_next_request_gets_an_interim() -> None:
+    wire, conn = answered()
+    first = 0
+    conn.head(first, 102, t=400, kind="surplus")
+    conn.probe(600)
+    told = Teller(not_before=550).ok("main", 200, OWN, at=301)
+    told.ok("probe", 102, started=599, at=601)
+    verdict = verdict_of(wire, told, Question("surplus", probe="late"))
+    assert (verdict.outcome, verdict.facts["connection"], verdict.grade) == (
+        "final",
+        "poisoned",
+        "danger",
+    )
+    # Told as a failure that names the status, it is the same.
+    told = Teller(not_before=550).ok("main", 200, OWN, at=301)
+    told.failed("probe", "status", started=599, at=601, status=102)
+    assert verdict_of(wire, told, Question("surplus")).facts["connection"] == "poisoned"
+
+
+def test_surplus_that_arrives_behind_the_probe_cannot_be_known() -> None:
+    wire, conn = answered()
+    number = conn.request(resource="probe", t=303)
+    conn.head(0, 102, t=310, kind="surplus")
+    conn.answer(number, 200, b"probe", t=330)
+    told = Teller().ok("main", 200, OWN, at=301).ok("probe", 102, started=302, at=311)
+    verdict = verdict_of(wire, told, Question("surplus", probe="both"))
+    assert (verdict.facts["connection"], verdict.grade) == ("poisoned", "pass")
+
+
+def test_octets_of_the_probes_own_head_as_its_content() -> None:
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request("HEAD")
+    conn.head(first, 102, t=2)
+    conn.head(first, 200, ["Content-Length: 10"], t=100)
+    conn.probe(103)
+    told = Teller(method="HEAD").ok("main", 102, at=3)
+    told.ok("probe", 200, b"HTTP/1.1 2", started=4, at=104)
+    verdict = verdict_of(wire, told, Question(request=Request("HEAD")))
+    assert (verdict.facts["connection"], verdict.grade) == ("poisoned", "danger")
+    assert verdict.facts["probe"]["delivered"] == ["head-bytes"]
+
+
+def test_broken_on_the_same_connection() -> None:
+    for kind in ("protocol", "timeout", "closed"):
+        wire, conn = answered()
+        conn.request(resource="probe", t=303)
+        told = Teller().ok("main", 200, OWN, at=301)
+        told.failed("probe", kind, started=302, at=3303)
+        verdict = verdict_of(wire, told)
+        assert (verdict.facts["connection"], verdict.grade) == ("broken", "fail")
+        assert reason(verdict, "G6")
+        assert "the next request failed" in verdict.sentence
+        # Where the server broke the framing, that is a remark.
+        assert verdict_of(wire, told, Question("garbage")).grade == "warn"
+
+
+def test_a_probe_that_never_ended_is_broken() -> None:
+    wire, conn = answered()
+    conn.request(resource="probe", t=303)
+    told = Teller().ok("main", 200, OWN, at=301)
+    verdict = verdict_of(wire, told, state="deadline")
+    assert (verdict.outcome, verdict.facts["connection"]) == ("final", "broken")
+
+
+def test_a_client_object_that_no_longer_works_is_broken() -> None:
+    wire, _ = answered()
+    told = Teller().ok("main", 200, OWN, at=301)
+    told.failed("probe", "other", started=302, at=303)
+    verdict = verdict_of(wire, told)
+    assert verdict.facts["connection"] == "broken"
+    assert "could not make the next request" in verdict.sentence
+
+
+def test_a_failure_on_a_new_connection_is_not_the_clients() -> None:
+    wire, _ = answered()
+    wire.connect(305).request(resource="probe", t=306)
+    told = Teller().ok("main", 200, OWN, at=301)
+    told.failed("probe", "closed", started=302, at=400)
+    verdict = verdict_of(wire, told)
+    assert (verdict.facts["connection"], verdict.grade) == ("error", "error")
+    assert verdict.repeat
+    wire, _ = answered()
+    told = Teller().ok("main", 200, OWN, at=301)
+    told.failed("probe", "refused", started=302, at=303)
+    assert verdict_of(wire, told).facts["connection"] == "error"
+
+
+def test_a_failure_after_octets_of_the_answer_is_the_clients() -> None:
+    wire, _ = answered()
+    wire.connect(305).probe(306)
+    told = Teller().ok("main", 200, OWN, at=301)
+    told.failed("probe", "protocol", started=302, at=400)
+    assert verdict_of(wire, told).facts["connection"] == "broken"
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_the_probe_was_read_as_content_of_the_main_request(ended: bool) -> None:
+    """Announced content that never came: what came next was read as it."""
+    body = b"x" * 400
+    probe = b"GET /scenario/r1/probe HTTP/1.1\r\nHost: 127.0.0.1:41007\r\n\r\n"
+    wire = Wire()
+    conn = wire.connect()
+    sent = probe + b"y" * (len(body) - len(probe)) if ended else b""
+    first = conn.request("POST", body=body, sent=sent, fields=[("Expect", "100-continue")])
+    if not ended:
+        conn.receive(probe, 60)
+    conn.head(first, 102, t=2)
+    told = Teller(method="POST", body=body, expect_continue=True).ok("main", 102, at=3)
+    told.failed("probe", "timeout", started=4, at=3004)
+    verdict = verdict_of(wire, told, Question(request=Request("POST"), has_final=False))
+    assert (verdict.facts["connection"], verdict.grade) == ("poisoned", "danger")
+    assert reason(verdict, "K3")
+    assert reason(verdict, "G3")
+    assert "still expected content" in verdict.sentence
+
+
+def test_content_came_twice_and_stood_where_a_request_should() -> None:
+    body = b'{"order": 1, "count": 2}'
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request("POST", body=body)
+    conn.send(first, [("head", head_octets(102)), ("head", head_octets(100))], t=2)
+    conn.receive(body, 3)
+    wire.event("bad-request", 3.1, conn=1, reason="no method")
+    conn.answer(first, 200, OWN, t=50)
+    told = Teller(method="POST", body=body).ok("main", 200, OWN, at=51)
+    told.failed("probe", "closed", started=52, at=53)
+    verdict = verdict_of(wire, told, Question(request=Request("POST")))
+    assert verdict.facts["request_body"] == "twice"
+    assert (verdict.facts["connection"], verdict.grade) == ("poisoned", "danger")
+    assert reason(verdict, "K3")
