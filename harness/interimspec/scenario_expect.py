@@ -171,10 +171,9 @@ def _read_resource(reader: Reader, node: Node) -> str:
 
 
 def _read_request_fields(reader: Reader, node: Node) -> tuple[tuple[str, str], ...]:
-    reader.expect(node, LIST, "fields")
+    fields = reader.fields(node, "fields")
     for item in node.items:
         reader.expect(item, TEXT, "fields")
-    fields = reader.fields(node, "fields")
     return tuple((field.name, field.value.decode("latin-1").strip()) for field in fields)
 
 
