@@ -204,7 +204,7 @@ class Supervised:
             self._control = None
 
     def _finish(self) -> None:
-        if self._stdin is not None:
+        if self._stdin is not None and not self._stdin.is_closing():
             self._stdin.transport.abort()
         for transport in self._transports:
             transport.close()

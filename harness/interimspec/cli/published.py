@@ -67,7 +67,7 @@ def call_report(arguments: argparse.Namespace) -> int:
         print_terminal(folders, sys.stdout, width, embargo=embargo)
     files = formats - {"terminal"}
     if files:
-        out = arguments.out or paths.BUILD / "report"
+        out = arguments.out or paths.ROOT / "reports" / "site"
         for path in write_reports(
             folders, out, embargo=embargo, local=not arguments.public, formats=files
         ):
