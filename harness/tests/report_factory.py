@@ -9,6 +9,7 @@ other as they do in a real run.
 from __future__ import annotations
 
 import base64
+import copy
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -208,7 +209,11 @@ def verdict_of(story: Story, script: Script) -> _Verdict:
         if script.id == "body-chunked":
             grade = "warn"
         return _Verdict(
-            "final", grade, "Delivered the final response.", [{"rule": "O10"}, {"rule": "K4"}], facts
+            "final",
+            grade,
+            "Delivered the final response.",
+            [{"rule": "O10"}, {"rule": "K4"}],
+            facts,
         )
     if story.takes_102 in ("skips", "refuses"):
         facts |= {"told": "failed", "delivered": ["empty"], "connection": "fresh"}
@@ -249,7 +254,14 @@ def _final(body: str) -> tuple[tuple[str, str], ...]:
 def _request(exchange: int, at: float, target: str, offset: int) -> list[dict[str, Any]]:
     text = f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:41007\r\nAccept: */*\r\n\r\n"
     return [
-        {"t": at, "conn": 1, "event": "received", "offset": offset, "len": len(text), "bytes": text},
+        {
+            "t": at,
+            "conn": 1,
+            "event": "received",
+            "offset": offset,
+            "len": len(text),
+            "bytes": text,
+        },
         {
             "t": at,
             "conn": 1,
@@ -321,7 +333,9 @@ def transcript_of(story: Story, script: Script) -> dict[str, Any]:
         events.append(event)
     events += _request(1, 1.0 + probe_at, f"{path}/probe", 77)
     events.append({"t": 1.0 + probe_at + 50, "conn": 1, "event": "client-fin"})
-    events.append({"t": 1.0 + probe_at + 51, "conn": 1, "event": "close", "by": "server", "how": "fin"})
+    events.append(
+        {"t": 1.0 + probe_at + 51, "conn": 1, "event": "close", "by": "server", "how": "fin"}
+    )
     events.sort(key=lambda event: event["t"])
     return {
         "v": 1,
@@ -347,7 +361,9 @@ def events_of(story: Story, script: Script, verdict: _Verdict) -> list[dict[str,
         base = {"v": 1, "event": name, "plan": plan, "request": request, "at": REALTIME + at}
         return base | more
 
-    def end(request: str, started: float, at: float, body: str, error: Any = None) -> dict[str, Any]:
+    def end(
+        request: str, started: float, at: float, body: str, error: Any = None
+    ) -> dict[str, Any]:
         return event(
             "end",
             request,
@@ -449,8 +465,14 @@ def evidence_of(story: Story, script: Script, **changes: Any) -> dict[str, Any]:
     return {
         "v": 1,
         "plan": plan_of(story, script),
-        "hello": {"v": 1, "event": "hello", "client": story.name, "version": story.version,
-                  "stack": stack, "can": {"http": ["1.1"]}},
+        "hello": {
+            "v": 1,
+            "event": "hello",
+            "client": story.name,
+            "version": story.version,
+            "stack": stack,
+            "can": {"http": ["1.1"]},
+        },
         "events": events_of(story, script, verdict),
         "process": {
             "state": "deadline" if verdict.outcome == "hang" else "done",
@@ -500,7 +522,7 @@ def head_record(
             }
             for script in scripts
         },
-        "requirements": REQUIREMENTS,
+        "requirements": copy.deepcopy(REQUIREMENTS),
         "clients": {
             story.key: {
                 "name": story.name,
@@ -595,3 +617,15 @@ def many(clients: int, scenarios: int) -> tuple[tuple[Story, ...], tuple[Script,
         for base in [SCRIPTS[n % len(SCRIPTS)]]
     )
     return stories, scripts
+
+
+def embargo_toml(client: str, scenario: str, **changes: str) -> str:
+    values = {
+        "client": f'"{client}"',
+        "scenario": f'"{scenario}"',
+        "reason": '"Wrong answers; no public report was found."',
+        "reported": "2026-11-02",
+        "publish_after": "2027-02-01",
+        "contact": '"security@example.org"',
+    } | changes
+    return "[[embargo]]\n" + "".join(f"{key} = {value}\n" for key, value in values.items() if value)

@@ -6,6 +6,7 @@ load -> Report -> (embargo) -> terminal, markdown, html
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
@@ -26,6 +27,7 @@ __all__ = [
     "load_embargo",
     "load_report",
     "print_terminal",
+    "redact",
     "write_reports",
 ]
 
@@ -69,7 +71,8 @@ def _write(path: Path, text: str) -> Path:
         temporary.write_text(text, encoding="utf-8", newline="\n")
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise ReportError(f"{path}: cannot be written: {error.strerror}") from error
     return path
 

@@ -133,6 +133,8 @@ def _withheld(case: Case) -> Case:
 
 _SECTION = re.compile(r"^### .*<a id=\"([^\"]+)\"></a>")
 _FINDING = re.compile(r"^- \*\*(\w+)\*\* `([^`]+)`")
+_ROW = re.compile(r"^\| \[[^\]]*\]\(#([^@)]+)@[^)]*\) \| (.*) \|$")
+_TELLING = frozenset({"danger", "fail", "warn"})
 
 
 def check_published(embargo: Path | None, reports: Path) -> list[str]:
@@ -155,36 +157,42 @@ def check_published(embargo: Path | None, reports: Path) -> list[str]:
 def _check_results(path: Path, entries: Sequence[Embargo]) -> list[str]:
     try:
         data = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ReportError(f"{path}: {error}") from error
-    problems = []
-    client = str(data.get("client", "")) if isinstance(data, dict) else ""
-    stack: list[object] = [data]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, list):
-            stack.extend(value)
-        elif isinstance(value, dict):
-            stack.extend(value.values())
-            name = str(value.get("client", client))
-            scenario = value.get("scenario")
-            grade = value.get("grade")
-            if isinstance(scenario, str) and grade not in (None, "withheld"):
-                if is_covered(entries, name, scenario):
-                    problems.append(f"{path}: {name} {scenario} is under embargo: {grade}")
-    return problems
+        client, cells = str(data["client"]), dict(data["cells"])
+        grades = {str(name): str(cell["grade"]) for name, cell in cells.items()}
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReportError(f"{path}: is no results file: {error!r}") from error
+    return [
+        f"{path}: {client} {name} is under embargo, and the file says {grade}"
+        for name, grade in grades.items()
+        if grade in _TELLING and is_covered(entries, client, name.split("[", 1)[0])
+    ]
 
 
 def _check_page(page: Path, entries: Sequence[Embargo]) -> list[str]:
     problems = []
     client = ""
+    columns: list[str] = []
     for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1):
         section = _SECTION.match(line)
         if section:
             client = section.group(1).split("@", 1)[0]
         finding = _FINDING.match(line)
-        if finding and finding.group(1) != "withheld":
-            scenario = finding.group(2).split("[", 1)[0]
-            if is_covered(entries, client, scenario):
-                problems.append(f"{page}:{number}: {client} {scenario} is under embargo")
+        told: list[tuple[str, str, str]] = []
+        if finding:
+            told.append((client, finding.group(2), finding.group(1)))
+        elif line.startswith("| Client | `"):
+            columns = [cell.strip(" `") for cell in line.strip("|").split("|")[1:]]
+        elif row := _ROW.match(line):
+            signs = [cell.strip() for cell in row.group(2).split("|")]
+            told += [(row.group(1), name, sign) for name, sign in zip(columns, signs, strict=False)]
+        else:
+            columns = columns if line.startswith("|") else []
+        problems += [
+            f"{page}:{number}: {name} {column} is under embargo, and the line says {grade}"
+            for name, column, grade in told
+            if grade.strip("*") in _TELLING | {"D", "F", "w"}
+            and is_covered(entries, name, column.split("[", 1)[0])
+        ]
     return problems

@@ -228,7 +228,9 @@ def _case(fields: Fields, folder: Path) -> Case:
         raise ReportError(f'{fields.where}: "baseline" must be an object or null')
     reasons = tuple(reason.raw for reason in fields.objects("reasons", "a reason"))
     return Case(
-        row=RowId(fields.text("client"), fields.text("version"), fields.maybe_text("variant") or ""),
+        row=RowId(
+            fields.text("client"), fields.text("version"), fields.maybe_text("variant") or ""
+        ),
         column=ColumnId(fields.text("scenario"), fields.text("transport")),
         family=fields.text("family"),
         class_=fields.text("class"),

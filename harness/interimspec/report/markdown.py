@@ -168,8 +168,7 @@ def _requirement_links(report: Report, ids: tuple[str, ...]) -> str:
         if known is None:
             links.append(escape_markdown(req_id))
             continue
-        rfc = known.rfc if known.rfc.upper().startswith("RFC") else f"RFC {known.rfc}"
-        name = escape_markdown(f"{rfc} {known.section}".strip())
+        name = escape_markdown(known.name)
         url = safe_link(known.link)
         links.append(f"[{name}]({url})" if url else name)
     return ", ".join(links)

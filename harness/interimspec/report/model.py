@@ -106,6 +106,11 @@ class Requirement:
     text: str
     link: str
 
+    @property
+    def name(self) -> str:
+        rfc = self.rfc if self.rfc.upper().startswith(("RFC", "DRAFT")) else f"RFC {self.rfc}"
+        return f"{rfc} {self.section}".strip()
+
 
 @dataclass(frozen=True)
 class ScenarioInfo:
@@ -195,9 +200,7 @@ class Report:
 
     def cases_of(self, row: RowId) -> list[Case]:
         return [
-            case
-            for column in self.columns
-            if (case := self.cases.get((row, column))) is not None
+            case for column in self.columns if (case := self.cases.get((row, column))) is not None
         ]
 
     def families(self) -> list[str]:

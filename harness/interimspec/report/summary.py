@@ -48,9 +48,9 @@ class Standing:
     lead: Case | None  # the worst case that put it in its bucket
 
 
-def _serve_cases(report: Report, cases: list[Case]) -> list[Case]:
+def _serve_cases(cases: list[Case]) -> list[Case]:
     """Those that ask about interim responses: a control without one decides nothing about 102."""
-    return [c for c in cases if c.class_ == "serve" and c.family != "control"]
+    return [c for c in cases if c.class_ == "serve" and not c.family.startswith("control")]
 
 
 def is_poisoned(case: Case) -> bool:
@@ -59,7 +59,7 @@ def is_poisoned(case: Case) -> bool:
 
 def standing(report: Report, client: Client) -> Standing:
     cases = report.cases_of(client.row)
-    serve = _serve_cases(report, cases)
+    serve = _serve_cases(cases)
     counts = dict(Counter(case.grade for case in cases))
     graded = [c for c in serve if c.grade not in UNDECIDED | {"unsupported", "withheld"}]
     bad = [c for c in graded if c.grade == "fail"]

@@ -115,7 +115,9 @@ class Terminal:
                 self._line()
                 text = f" PARTIAL: run {visible(run.id)} did not finish: {run.partial_because}."
                 self._line(self._style(self._clip(visible(text), self._width), "error"))
-                self._line(" What follows is what it had found; a cell that is missing is not a pass.")
+                self._line(
+                    " What follows is what it had found; a cell that is missing is not a pass."
+                )
         for note in report.notes:
             self._line(f" Note: {visible(note)}")
 
@@ -143,8 +145,7 @@ class Terminal:
         first = max(width_of(name) for name in names) + _GAP
         heads = [self._clip(visible(family), 14) for family in families]
         cells = [
-            [self._cell(report, client, family) for family in families]
-            for client in report.clients
+            [self._cell(report, client, family) for family in families] for client in report.clients
         ]
         widths = [
             max([width_of(head)] + [width_of(_plain(row[i])) for row in cells]) + _GAP
@@ -176,9 +177,7 @@ class Terminal:
 
     def _legend(self, report: Report) -> None:
         present = summary.totals(report)
-        words = [
-            f"{self._sign(grade)} {grade}" for grade in GRADES if present.get(grade)
-        ]
+        words = [f"{self._sign(grade)} {grade}" for grade in GRADES if present.get(grade)]
         self._line()
         self._wrapped(" ", words, 1)
 
@@ -189,7 +188,9 @@ class Terminal:
         first = cases[0]
         self._title(f"Findings ({len(cases)})")
         self._line("Bytes and times behind each: interimspec explain CLIENT SCENARIO, as in")
-        self._line(f"  interimspec explain {_pasted(str(first.row))} {_pasted(first.column.scenario)}")
+        self._line(
+            f"  interimspec explain {_pasted(str(first.row))} {_pasted(first.column.scenario)}"
+        )
         self._line()
         self._cases(cases)
 
@@ -213,7 +214,9 @@ class Terminal:
             return
         self._line()
         self._line(
-            self._style(f" NOT MEASURED ({len(cases)}): these say nothing about the client ", "error")
+            self._style(
+                f" NOT MEASURED ({len(cases)}): these say nothing about the client ", "error"
+            )
         )
         self._cases(cases)
 

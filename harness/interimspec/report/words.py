@@ -30,7 +30,9 @@ GRADE_WORDS: dict[str, GradeWords] = {
         "F", "F", "The client does not do what the scenario requires, and the application can tell."
     ),
     "error": GradeWords(
-        "E", "E", "The harness, the server or the adapter went wrong. It says nothing of the client."
+        "E",
+        "E",
+        "The harness, the server or the adapter went wrong. It says nothing of the client.",
     ),
     "inconclusive": GradeWords(
         "?", "?", "The bytes or the times were not what the scenario asks for. Run it again."
@@ -42,9 +44,7 @@ GRADE_WORDS: dict[str, GradeWords] = {
     "unsupported": GradeWords(
         "–", "-", "The client cannot do what the scenario needs, and says so."
     ),
-    "withheld": GradeWords(
-        "⊘", "x", "Reported to the client's maintainers, not yet published."
-    ),
+    "withheld": GradeWords("⊘", "x", "Reported to the client's maintainers, not yet published."),
     "pass": GradeWords("✓", ".", "The client does what the scenario requires."),
 }
 

@@ -18,11 +18,11 @@ from typing import Any
 from ..model import Case
 from ..safe import visible, visible_lines
 from ..words import DELIVERED_WORDS, plain, rule_words
+from .picture import joined, note_words, send_words, status_of, thinned
 
 # A page holds thousands of cells: what is cut here is whole in the evidence file.
 EVENT_OCTETS = 3072
 TOTAL_OCTETS = 48 * 1024
-TIMELINE_ITEMS = 90
 OUTPUT_CHARS = 4000
 PLAN_CHARS = 6000
 
@@ -138,8 +138,10 @@ class _View:
             words = (
                 "stopped at the deadline" if process["state"] == "deadline" else "the process ended"
             )
-            items.append({"t": last, "kind": "stopped", "from": "user", "to": "user", "text": words})
-        return _thinned(_joined(items))
+            items.append(
+                {"t": last, "kind": "stopped", "from": "user", "to": "user", "text": words}
+            )
+        return thinned(joined(items))
 
     def _server_item(self, event: Mapping[str, Any]) -> list[Json]:
         kind = event.get("event")
@@ -148,9 +150,9 @@ class _View:
         item: Json = {"x": exchange, "conn": event.get("conn"), "name": name}
         if kind == "send":
             left = event.get("first_left", event.get("left", event.get("t", 0.0)))
-            item |= {"kind": "send", "from": "server", "to": "client", "text": _send_words(event)}
+            item |= {"kind": "send", "from": "server", "to": "client", "text": send_words(event)}
             item["t"] = self._server_time(left)
-            item["final"] = _status_of(event) >= 200
+            item["final"] = status_of(event) >= 200
             item["pieces"] = event.get("pieces")
             if "last_left" in event:
                 item["until"] = self._server_time(event["last_left"])
@@ -163,7 +165,7 @@ class _View:
         if kind == "request-end" and event.get("body_len"):
             text = f"request body, {event['body_len']} octets"
             return [item | {"kind": "request", "from": "client", "to": "server", "text": text}]
-        words = _note_words(event)
+        words = note_words(event)
         if words is None:
             return []
         if kind in ("client-fin", "client-rst", "accept"):
@@ -180,8 +182,12 @@ class _View:
         item: Json = {"from": "client", "to": "user", "name": name, "request": name}
         item["t"] = self._client_time(event["at"])
         if kind == "interim":
-            return [item | {"kind": "interim", "text": f"interim {event.get('status', '')}".strip()}]
+            return [
+                item | {"kind": "interim", "text": f"interim {event.get('status', '')}".strip()}
+            ]
         if kind == "response":
+            status = event.get("status")
+            item["wrong"] = isinstance(status, int) and 100 <= status <= 199
             return [item | {"kind": "response", "text": f"response {_status_words(event)}"}]
         items = []
         if "started" in event:
@@ -192,8 +198,8 @@ class _View:
         if told == "ok":
             text = f"done, {event.get('body_len') or 0} octets of content"
         else:
-            words = [error.get("kind"), error.get("type")]
-            text = "failed: " + visible(" ".join(str(word) for word in words if word))
+            named = [error.get("kind"), error.get("type")]
+            text = "failed: " + visible(" ".join(str(word) for word in named if word))
         return [*items, item | {"kind": "ok" if told == "ok" else "failed", "text": text}]
 
     # Octets
@@ -302,7 +308,37 @@ class _View:
             data = base64.b64decode(packed, validate=True).decode("latin-1")
         except (binascii.Error, ValueError):
             return {"len": length, "text": "", "bad": True}
-        return {"len": length if length is not None else len(data), **self._octets(data)}
+        body = {"len": length if length is not None else len(data), "same": self._place(data)}
+        return body | self._octets(data)
+
+    def _place(self, data: str) -> str:
+        """Where among the sent octets the same ones are found: `content #0`. For the reader's eye;
+        the verdict rests on the judge's own search."""
+        for stream in self._streams() if data else ():
+            first = "".join(text for text, _ in stream).find(data)
+            if first < 0:
+                continue
+            names: list[str] = []
+            position = 0
+            for text, name in stream:
+                if position < first + len(data) and position + len(text) > first:
+                    names.append(name)
+                position += len(text)
+            return ", ".join(dict.fromkeys(names))
+        return ""
+
+    def _streams(self) -> list[list[tuple[str, str]]]:
+        """Per connection, what was sent, in pieces of one class and exchange."""
+        streams: dict[int, list[tuple[str, str]]] = {}
+        for event in self._events:
+            if event.get("event") != "send" or not isinstance(event.get("bytes"), str):
+                continue
+            data = event["bytes"]
+            pieces = streams.setdefault(int(event.get("conn", 0)), [])
+            for start, end, name in event.get("spans") or [[0, len(data), "octets"]]:
+                words = f"{name} #{event['exchange']}" if "exchange" in event else str(name)
+                pieces.append((data[int(start) : int(end)], words))
+        return list(streams.values())
 
     def _delivered(self) -> list[str]:
         value = _mapping(_mapping(self._evidence.get("verdict")).get("facts")).get("delivered")
@@ -314,7 +350,9 @@ class _View:
     def _process(self) -> Json:
         process = _mapping(self._evidence.get("process"))
         words = {"done": "went on", "exited": "ended by itself", "deadline": "was stopped"}
-        result: Json = {"state": words.get(str(process.get("state")), str(process.get("state", "")))}
+        result: Json = {
+            "state": words.get(str(process.get("state")), str(process.get("state", "")))
+        }
         for key in ("exit_code", "signal"):
             if process.get(key) is not None:
                 result[key] = visible(str(process[key]))
@@ -342,9 +380,9 @@ def _delivered_words(item: object) -> str:
         return visible(f"{words} ({plain(rest)})" if rest else words)
     name = str(item)
     stem = name.split("(", 1)[0]
-    words = DELIVERED_WORDS.get(stem)
-    if words is None:
+    if stem not in DELIVERED_WORDS:
         return visible(name)
+    words = DELIVERED_WORDS[stem]
     return visible(words if stem == name else f"{words} [{name}]")
 
 
@@ -354,108 +392,6 @@ def _status_words(event: Mapping[str, Any]) -> str:
     if status is None:
         return "with no status shown"
     return visible(f"{status} {reason_phrase or ''}".strip())
-
-
-def _status_of(event: Mapping[str, Any]) -> int:
-    """The last status among the heads that this send carries, 0 if none."""
-    status = 0
-    data = event.get("bytes")
-    if isinstance(data, str):
-        for start, end, name in event.get("spans") or []:
-            line = data[int(start) : int(end)].split("\r\n", 1)[0].split(" ", 2)
-            if name == "head" and len(line) > 1 and line[0].startswith("HTTP/"):
-                status = int(line[1]) if line[1].isdigit() and line[1].isascii() else status
-    return status
-
-
-def _send_words(event: Mapping[str, Any]) -> str:
-    """`102 Processing`, `200 OK, 31 octets of content`, `1000 x 102 Processing`."""
-    data = event.get("bytes")
-    if event.get("pieces") is not None:
-        return f"piece {event.get('piece')} of {event['pieces']}, {event.get('len', 0)} octets"
-    if not isinstance(data, str):
-        return f"{event.get('len', 0)} octets"
-    words: list[str] = []
-    sizes: dict[str, int] = {}
-    for start, end, name in event.get("spans") or [[0, len(data), "octets"]]:
-        text = data[int(start) : int(end)]
-        if name == "head" and text.startswith("HTTP/") and " " in text:
-            words.append(visible(text.splitlines()[0].split(" ", 1)[1].strip())[:40])
-        else:
-            sizes[name] = sizes.get(name, 0) + len(text)
-    if len(words) > 3:
-        words = [words[0], f"… {len(words) - 2} more …", words[-1]]
-    labels = {"content": "of content", "head": "of a head", "octets": "in all"}
-    words += [f"{size} octets {labels.get(name, 'of ' + name)}" for name, size in sizes.items()]
-    text = ", ".join(words) or "nothing"
-    if event.get("times") is not None:
-        text = f"{event['times']} × {text}"
-    return text
-
-
-def _note_words(event: Mapping[str, Any]) -> str | None:
-    kind = event.get("event")
-    simple = {
-        "accept": "connects",
-        "client-fin": "FIN",
-        "client-rst": "RST",
-        "stall": "holds the turn",
-        "release": "passes the turn",
-        "http10": "HTTP/1.0: plain answer",
-        "tls-hello": "a TLS hello on a plain port",
-        "mixed-runs": "two runs on one connection",
-        "wait-limit": "waited in vain: script ended",
-    }
-    if kind in simple:
-        return simple[str(kind)]
-    if kind == "close":
-        return "RST" if event.get("how") == "rst" else "FIN"
-    if kind == "bad-request":
-        return "bad request: " + visible(str(event.get("reason", "")))
-    return None
-
-
-def _joined(items: list[Json]) -> list[Json]:
-    """Many small sends in a row become one line of the picture."""
-    result: list[Json] = []
-    for item in items:
-        last = result[-1] if result else None
-        if last is not None and _alike(last, item):
-            last["count"] = int(last.get("count", 1)) + 1
-            last["until"] = item.get("until", item["t"])
-            continue
-        result.append(dict(item))
-    for item in result:
-        if item.get("count", 1) > 1:
-            what = "pieces" if item.get("pieces") else f"× {item['text']}"
-            item["text"] = f"{item['count']} {what}"
-    return result
-
-
-def _alike(one: Json, other: Json) -> bool:
-    if one["kind"] != "send" or other["kind"] != "send":
-        return False
-    if (one["x"], one["conn"], one["final"]) != (other["x"], other["conn"], other["final"]):
-        return False
-    pieces = one.get("pieces")
-    if pieces:
-        return bool(pieces == other.get("pieces") and pieces > 6)
-    return bool(one["text"] == other["text"])
-
-
-def _thinned(items: list[Json]) -> list[Json]:
-    if len(items) <= TIMELINE_ITEMS:
-        return items
-    half = TIMELINE_ITEMS // 2
-    gone = len(items) - 2 * half
-    note = {
-        "t": items[half]["t"],
-        "kind": "gap",
-        "from": "server",
-        "to": "server",
-        "text": f"{gone} further events, not drawn",
-    }
-    return [*items[:half], note, *items[-half:]]
 
 
 def columns_views(cases: Iterable[tuple[str, Case, Mapping[str, Any] | None, str | None]]) -> Json:

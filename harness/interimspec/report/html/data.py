@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""What the script of the page reads: names and results at once, evidence when a cell is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..load import load_evidence
+from ..model import GRADES, Client, Report, Requirement, ScenarioInfo
+from ..safe import safe_link, visible_lines
+from ..words import BYTE_CLASS_WORDS, CLASS_WORDS, CONNECTION_WORDS, GRADE_WORDS, OUTCOME_WORDS
+from . import evidence as evidence_view
+from .embed import packed_block
+from .markup import Html
+from .names import client_name, column_key, row_key
+
+
+def data(report: Report) -> dict[str, Any]:
+    """All that the page needs before a cell is opened. Sentences are listed once: most cells of a
+    large matrix share a few."""
+    sentences: dict[str, int] = {}
+    column_index = {column: n for n, column in enumerate(report.columns)}
+    rows = []
+    for number, client in enumerate(report.clients):
+        cells: dict[str, list[Any]] = {}
+        for case in report.cases_of(client.row):
+            cells[str(column_index[case.column])] = [
+                GRADES.index(case.grade),
+                case.outcome or "",
+                sentences.setdefault(case.sentence, len(sentences)),
+                case.connection or "",
+                int(case.unstable) + 2 * int(case.under_embargo),
+            ]
+        rows.append(_client(client) | {"block": f"evidence-{number}", "cells": cells})
+    shown = {column.scenario for column in report.columns}
+    result = {
+        "grades": {g: {"sign": w.sign, "meaning": w.meaning} for g, w in GRADE_WORDS.items()},
+        "gradeOrder": list(GRADES),
+        "outcomes": OUTCOME_WORDS,
+        "connections": CONNECTION_WORDS,
+        "classes": CLASS_WORDS,
+        "byteClasses": BYTE_CLASS_WORDS,
+        "sentences": list(sentences),
+        "columns": [{"key": column_key(c), "scenario": c.scenario} for c in report.columns],
+        "scenarios": {s.id: _scenario(s) for s in report.scenarios.values() if s.id in shown},
+        "requirements": {r.id: _requirement(r) for r in report.requirements.values()},
+        "rows": rows,
+    }
+    cleaned = _printable(result)
+    assert isinstance(cleaned, dict)
+    return cleaned
+
+
+def _printable(value: object) -> object:
+    """Every text in it, made to print as it reads."""
+    if isinstance(value, str):
+        return visible_lines(value)
+    if isinstance(value, Mapping):
+        return {visible_lines(str(key)): _printable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_printable(item) for item in value]
+    return value
+
+
+def _scenario(scenario: ScenarioInfo) -> dict[str, Any]:
+    return {
+        "title": scenario.title,
+        "family": scenario.family,
+        "class": scenario.class_,
+        "why": scenario.why.strip(),
+        "dispute": scenario.dispute.strip(),
+        "requirements": list(scenario.requirements),
+        "text": scenario.text,
+    }
+
+
+def _requirement(requirement: Requirement) -> dict[str, Any]:
+    return {
+        "name": requirement.name,
+        "level": requirement.level,
+        "binds": requirement.binds,
+        "text": requirement.text,
+        "link": safe_link(requirement.link) or "",
+    }
+
+
+def _client(client: Client) -> dict[str, Any]:
+    return {
+        "key": row_key(client.row),
+        "client": client.row.client,
+        "name": client_name(client),
+        "language": client.language,
+        "kind": client.kind,
+        "homepage": safe_link(client.homepage) or "",
+        "interim": client.interim_api,
+        "notes": client.notes,
+        "stack": [f"{item.name} {item.version}" for item in client.stack],
+    }
+
+
+def evidence_blocks(report: Report) -> list[Html]:
+    blocks = []
+    for number, client in enumerate(report.clients):
+        cases = (
+            (column_key(case.column), case, *load_evidence(case))
+            for case in report.cases_of(client.row)
+            if case.grade != "withheld"
+        )
+        blocks.append(packed_block(f"evidence-{number}", evidence_view.columns_views(cases)))
+    return blocks

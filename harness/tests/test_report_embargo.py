@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""What must not be published yet is in no published file."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from interimspec.report import (
+    ReportError,
+    check_published,
+    due,
+    load_embargo,
+    load_report,
+    redact,
+    write_reports,
+)
+from tests import report_factory as factory
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "Sentence that must not get out."
+STDERR = "output that must not get out"
+
+
+@pytest.fixture
+def embargo(tmp_path: Path) -> Path:
+    path = tmp_path / "embargo.toml"
+    path.write_text(factory.embargo_toml("requests", "single-*"), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    changes = {("requests", "single-102"): {"sentence": SECRET}}
+    folder = factory.write_run(tmp_path / "run", cases=changes)
+    story, script = factory.STORIES[1], factory.SCRIPTS[1]
+    evidence = factory.evidence_of(story, script)
+    evidence["process"]["stderr_tail"] = STDERR
+    factory.write_evidence(folder, factory.evidence_name(story, script), evidence)
+    return folder
+
+
+def everything_in(page: str) -> str:
+    """The page with its packed blocks unpacked."""
+    blocks = re.findall(r'<script type="text/plain" id="evidence-\d+">([^<]*)</script>', page)
+    return page + "".join(zlib.decompress(base64.b64decode(b)).decode() for b in blocks)
+
+
+def test_published_files_are_free_of_it(tmp_path: Path, run: Path, embargo: Path) -> None:
+    out = tmp_path / "out"
+    markdown, html = write_reports([run], out, embargo=embargo, local=False)
+    text = markdown.read_text(encoding="utf-8")
+    page = everything_in(html.read_text(encoding="utf-8"))
+    for published in (text, page):
+        assert SECRET not in published
+        assert STDERR not in published
+        assert "withheld" in published
+    assert "| [requests 2.34.2](#requests@2.34.2) | withheld | withheld |" in text
+    assert "- **withheld** `single-102`: " in text
+    # Two of its four serve cases are not counted, and no total gives them away.
+    assert "| 0 of 2 | 2 | 2 | 5 | 0 |" in text
+    assert check_published(embargo, out) == []
+
+
+def test_a_client_all_of_whose_cases_are_withheld_is_undecided(tmp_path: Path, run: Path) -> None:
+    path = tmp_path / "e.toml"
+    path.write_text(factory.embargo_toml("requests", "*"), encoding="utf-8")
+    report = redact(load_report([run]), load_embargo(path))
+    assert {c.grade for c in report.cases.values() if c.row.client == "requests"} == {"withheld"}
+    out = tmp_path / "out"
+    (page,) = write_reports([run], out, embargo=path, local=False, formats={"markdown"})
+    assert "- **Not decided (1):** [requests 2.34.2]" in page.read_text(encoding="utf-8")
+
+
+def test_the_local_page_shows_it_and_says_so(tmp_path: Path, run: Path, embargo: Path) -> None:
+    markdown, html = write_reports([run], tmp_path / "out", embargo=embargo, local=True)
+    page = everything_in(html.read_text(encoding="utf-8"))
+    assert SECRET in page
+    assert STDERR in page
+    assert "It shows 2 cells under embargo. Do not publish it." in page
+    assert SECRET not in markdown.read_text(encoding="utf-8")
+
+
+def test_a_leak_is_found(tmp_path: Path, run: Path, embargo: Path) -> None:
+    """The check itself can fail: files made without the embargo are full of it."""
+    out = tmp_path / "out"
+    write_reports([run], out, embargo=None, local=False, formats={"markdown"})
+    results = out / "results"
+    results.mkdir()
+    cells = {
+        "single-102[h1]": {"outcome": "interim", "grade": "danger"},
+        "no-interim[h1]": {"outcome": "final", "grade": "pass"},
+    }
+    data = {"v": 1, "client": "requests", "version": "2.34.2", "cells": cells}
+    (results / "requests@2.34.2.json").write_text(json.dumps(data), encoding="utf-8")
+    problems = check_published(embargo, out)
+    assert sum("COMPATIBILITY.md" in problem for problem in problems) == 4
+    assert any(
+        "requests@2.34.2.json: requests single-102[h1] is under embargo" in p for p in problems
+    )
+    assert not any("no-interim" in problem for problem in problems)
+
+
+def test_what_is_committed_is_free_of_what_is_under_embargo() -> None:
+    path = ROOT / "reports" / "embargo.toml"
+    problems = check_published(path if path.exists() else None, ROOT / "reports")
+    assert problems == []
+
+
+def test_a_date_that_has_passed_is_a_reminder_not_a_trigger(embargo: Path) -> None:
+    entries = load_embargo(embargo)
+    assert due(entries, date(2027, 2, 1)) == []
+    assert due(entries, date(2027, 2, 2)) == list(entries)
+    assert entries[0].covers("requests", "single-102")
+    assert not entries[0].covers("requests-toolbelt", "single-102")
+    assert not entries[0].covers("requests", "repeat-5")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[embargo]\n", "Expected"),
+        ("[embargos]\n", "unknown key 'embargos'"),
+        ("embargo = 1\n", "write [[embargo]]"),
+        ("embargo = [1]\n", "entry 1 is not a table"),
+        (factory.embargo_toml("x", "*", contact=""), "'contact' is missing"),
+        (factory.embargo_toml("", "*"), "'client' must be a string that is not empty"),
+        (factory.embargo_toml("x", "*", reported='"soon"'), "'reported' must be a date"),
+        (factory.embargo_toml("x", "*", untl="1"), "unknown key 'untl'"),
+    ],
+)
+def test_a_bad_file_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "embargo.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ReportError, match=re.escape(words)) as caught:
+        load_embargo(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
+    assert load_embargo(None) == ()
+    with pytest.raises(ReportError, match="cannot be read"):
+        load_embargo(tmp_path / "embargoes.toml")
