@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: MIT */
+#include "conn.h"
+
+#include <assert.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "live.h"
+#include "xmalloc.h"
+
+static void on_io(struct ev_loop *loop, ev_io *io, int revents);
+static void on_due(struct schedule_entry *entry, int64_t now_ns);
+
+static void set_peer(struct conn *conn, const struct sockaddr_storage *peer)
+{
+    if (peer->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
+        memcpy(conn->peer, &v6->sin6_addr, 16);
+        conn->peer_port = ntohs(v6->sin6_port);
+        conn->peer_is_v6 = true;
+    } else {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)peer;
+        memcpy(conn->peer, &v4->sin_addr, 4);
+        conn->peer_port = ntohs(v4->sin_port);
+    }
+}
+
+void conn_new(struct server *server, int fd, const struct sockaddr_storage *peer, struct run *run)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    /* Accepting a burst must not hold up what is due. */
+    schedule_run_due(server->schedule, now_ns);
+    struct conn *conn = xcalloc(1, sizeof *conn);
+    conn->server = server;
+    transport_tcp_init(&conn->transport, fd);
+    conn->protocol = protocol_h1.open(&exchange_listener, conn);
+    conn->accepted_ns = now_ns;
+    conn->reading = true;
+    set_peer(conn, peer);
+    schedule_entry_init(&conn->entry, on_due);
+    conn->next = server->conns;
+    if (conn->next) {
+        conn->next->prev = conn;
+    }
+    server->conns = conn;
+    server->conn_count++;
+    server->connections++;
+    ev_io_init(&conn->io, on_io, fd, EV_READ);
+    conn->io.data = conn;
+    ev_io_start(server->loop, &conn->io);
+    if (run) {
+        conn->is_leased = true;
+        conn_set_run(conn, run, now_ns);
+        exchange_at_accept(conn, now_ns);
+    }
+    conn_advance(conn, now_ns);
+}
+
+struct moment conn_moment(struct conn *conn, const struct exchange *exchange, int64_t now_ns)
+{
+    struct moment at = {.now_ns = now_ns, .exchange = EXCHANGE_NONE};
+    const struct run *run = conn->run;
+    at.conn = conn->number;
+    if (exchange) {
+        run = exchange->run;
+        at.conn = exchange->conn_number;
+        at.exchange = exchange->number;
+    }
+    at.transcript = run && !run->ended ? (struct transcript *)&run->transcript
+                                       : &conn->server->nowhere;
+    return at;
+}
+
+void conn_note(struct conn *conn, const struct exchange *exchange, int64_t now_ns,
+               enum event_kind kind)
+{
+    conn_note_read(conn, now_ns);
+    transcript_note(conn_moment(conn, exchange, now_ns), kind);
+    if (conn->server->options->live) {
+        live_note(conn, exchange, now_ns, kind);
+    }
+}
+
+/* The events of a connection that nobody owned before. */
+static void tell_beginning(struct conn *conn)
+{
+    struct moment at = conn_moment(conn, NULL, conn->accepted_ns);
+    transcript_accept(at, conn->peer, conn->peer_is_v6, conn->peer_port);
+    if (!conn->early) {
+        return;
+    }
+    size_t offset = 0;
+    for (size_t i = 0; i < conn->early->count; i++) {
+        const struct early_read *read = &conn->early->reads[i];
+        at.now_ns = read->t_ns;
+        transcript_received(at, offset, bytes_of(conn->early->octets.data + offset, read->len));
+        offset += read->len;
+    }
+}
+
+static void free_early(struct conn *conn)
+{
+    if (conn->early) {
+        buf_fini(&conn->early->octets);
+        free(conn->early->reads);
+        free(conn->early);
+        conn->early = NULL;
+    }
+}
+
+void conn_set_run(struct conn *conn, struct run *run, int64_t now_ns)
+{
+    if (conn->run == run) {
+        return;
+    }
+    struct run *old = conn->run;
+    if (old) {
+        *(conn->run_prev ? &conn->run_prev->run_next : &old->conns) = conn->run_next;
+        if (conn->run_next) {
+            conn->run_next->run_prev = conn->run_prev;
+        }
+        conn->run_prev = conn->run_next = NULL;
+    }
+    conn->run = run;
+    if (run) {
+        run_ref(run);
+        conn->run_next = run->conns;
+        if (conn->run_next) {
+            conn->run_next->run_prev = conn;
+        }
+        run->conns = conn;
+        conn->number = ++run->connections;
+        tell_beginning(conn);
+        free_early(conn);
+    }
+    if (conn->server->options->live && run && !old) {
+        live_accept(conn, now_ns);
+    }
+    if (old) {
+        server_run_changed(conn->server, old, now_ns);
+        run_unref(old);
+    }
+}
+
+void conn_watch(struct conn *conn)
+{
+    if (conn->state == CONN_DEAD) {
+        return;
+    }
+    bool reads = (conn->reading || conn->state == CONN_ENDING) && !conn->client_fin &&
+                 (!conn->is_full || conn->state == CONN_ENDING);
+    int events = (reads ? EV_READ : 0) | (conn->backlog ? EV_WRITE : 0);
+    int current = ev_is_active(&conn->io) ? conn->io.events & (EV_READ | EV_WRITE) : 0;
+    if (events == current) {
+        return;
+    }
+    ev_io_stop(conn->server->loop, &conn->io);
+    if (events) {
+        ev_io_set(&conn->io, conn->transport.fd, events);
+        ev_io_start(conn->server->loop, &conn->io);
+    }
+}
+
+int64_t conn_unread(struct conn *conn)
+{
+    struct sockaddr_storage local, peer;
+    socklen_t local_len = sizeof local, peer_len = sizeof peer;
+    uint32_t octets;
+    if (conn->state == CONN_DEAD ||
+        getsockname(conn->transport.fd, (struct sockaddr *)&local, &local_len) < 0 ||
+        getpeername(conn->transport.fd, (struct sockaddr *)&peer, &peer_len) < 0 ||
+        unread_by_peer(conn->server->unread, (struct sockaddr *)&local, (struct sockaddr *)&peer,
+                       &octets) != UNREAD_KNOWN) {
+        return PLAYER_UNREAD_UNKNOWN;
+    }
+    return octets;
+}
+
+/* ---- ending ---- */
+
+static void drop_exchanges(struct conn *conn, int64_t now_ns)
+{
+    outgoing_abandon(conn, now_ns);
+    for (struct exchange *exchange = conn->first; exchange; exchange = exchange->next) {
+        exchange->state = EXCHANGE_OVER;
+    }
+    conn->active = NULL;
+    conn->receiving = NULL;
+}
+
+void conn_die(struct conn *conn, int64_t now_ns)
+{
+    if (conn->state == CONN_DEAD) {
+        return;
+    }
+    struct server *server = conn->server;
+    conn_note_read(conn, now_ns);
+    drop_exchanges(conn, now_ns);
+    conn->state = CONN_DEAD;
+    ev_io_stop(server->loop, &conn->io);
+    schedule_clear(server->schedule, &conn->entry);
+    if (conn->transport.fd >= 0) {
+        conn->transport.ops->close(&conn->transport);
+    }
+    conn_set_run(conn, NULL, now_ns);
+    *(conn->prev ? &conn->prev->next : &server->conns) = conn->next;
+    if (conn->next) {
+        conn->next->prev = conn->prev;
+    }
+    conn->prev = NULL;
+    conn->next = server->dead;
+    server->dead = conn;
+    server->conn_count--;
+    if (listener_is_paused(server->listener)) {
+        listener_resume(server->listener);
+    }
+}
+
+void conn_reap(struct server *server)
+{
+    while (server->dead) {
+        struct conn *conn = server->dead;
+        server->dead = conn->next;
+        while (conn->first) {
+            struct exchange *exchange = conn->first;
+            conn->first = exchange->next;
+            exchange_free(conn, exchange);
+        }
+        protocol_close(conn->protocol);
+        free_early(conn);
+        free(conn);
+    }
+}
+
+void conn_end(struct conn *conn, int64_t now_ns, int64_t linger_ns)
+{
+    if (conn->state != CONN_OPEN) {
+        return;
+    }
+    conn_note(conn, NULL, now_ns, EVENT_CLOSE_FIN);
+    drop_exchanges(conn, now_ns);
+    /* close() with octets unread would turn the FIN into a reset and take from the client what it
+     * has not read yet. */
+    conn->transport.ops->end(&conn->transport);
+    conn->state = CONN_ENDING;
+    conn->limit_ns = now_ns + linger_ns;
+    if (conn->client_fin) {
+        conn_die(conn, now_ns);
+    }
+}
+
+void conn_reset(struct conn *conn, int64_t now_ns)
+{
+    if (conn->state == CONN_DEAD) {
+        return;
+    }
+    conn_note(conn, NULL, now_ns, EVENT_CLOSE_RST);
+    conn->transport.ops->reset(&conn->transport);
+    conn_die(conn, now_ns);
+}
+
+void conn_cancel(struct conn *conn, int64_t now_ns)
+{
+    conn_set_run(conn, NULL, now_ns);
+    conn_end(conn, now_ns, CONN_CANCELLED_NS);
+    conn_advance(conn, now_ns);
+}
+
+/* ---- reading ---- */
+
+void conn_note_read(struct conn *conn, int64_t now_ns)
+{
+    if (!conn->read.data) {
+        return;
+    }
+    struct bytes octets = conn->read;
+    conn->read = bytes_of(NULL, 0);
+    if (conn->run) {
+        transcript_received(conn_moment(conn, NULL, now_ns), conn->received, octets);
+        return;
+    }
+    if (conn->state != CONN_OPEN ||
+        (conn->early && buf_len(&conn->early->octets) > 2 * SERVER_READ_OCTETS)) {
+        return;
+    }
+    if (!conn->early) {
+        conn->early = xcalloc(1, sizeof *conn->early);
+    }
+    struct early *early = conn->early;
+    buf_append_bytes(&early->octets, octets);
+    early->reads = xreallocarray(early->reads, early->count + 1, sizeof *early->reads);
+    early->reads[early->count++] = (struct early_read){now_ns, octets.len};
+}
+
+static void receive(struct conn *conn, struct bytes octets, int64_t now_ns)
+{
+    conn->read = octets;
+    if (conn->server->options->live) {
+        live_received(conn, octets, now_ns);
+    }
+    if (conn->state == CONN_OPEN) {
+        protocol_receive(conn->protocol, octets);
+    }
+    conn_note_read(conn, now_ns);
+    conn->received += octets.len;
+}
+
+static void client_fin(struct conn *conn, int64_t now_ns)
+{
+    conn->client_fin = true;
+    conn_note(conn, NULL, now_ns, EVENT_CLIENT_FIN);
+    for (struct exchange *exchange = conn->first; exchange; exchange = exchange->next) {
+        player_fact(&exchange->player, FACT_CLIENT_FIN);
+    }
+    if (conn->run) {
+        server_run_changed(conn->server, conn->run, now_ns);
+    }
+    if (conn->state == CONN_ENDING) {
+        conn_die(conn, now_ns);
+    }
+}
+
+void conn_read(struct conn *conn, int64_t now_ns)
+{
+    size_t got;
+    if (conn->state == CONN_DEAD || conn->client_fin) {
+        return;
+    }
+    conn->now_ns = now_ns;
+    switch (transport_read(&conn->transport, conn->server->read_buffer, SERVER_READ_OCTETS, &got)) {
+    case IO_OK:
+        receive(conn, bytes_of(conn->server->read_buffer, got), now_ns);
+        return;
+    case IO_AGAIN:
+        return;
+    case IO_EOF:
+        client_fin(conn, now_ns);
+        return;
+    case IO_RESET:
+        conn_note(conn, NULL, now_ns, EVENT_CLIENT_RST);
+        conn_die(conn, now_ns);
+        return;
+    }
+}
+
+static void on_io(struct ev_loop *loop, ev_io *io, int revents)
+{
+    (void)loop;
+    struct conn *conn = io->data;
+    int64_t now_ns = clock_monotonic_ns();
+    schedule_run_due(conn->server->schedule, now_ns);
+    if (revents & EV_READ && conn->state != CONN_DEAD) {
+        conn_read(conn, now_ns);
+    }
+    if (revents & EV_WRITE && conn->state == CONN_OPEN && conn->backlog) {
+        if (outgoing_drain(conn, now_ns) == IO_RESET) {
+            conn_note(conn, NULL, now_ns, EVENT_CLIENT_RST);
+            conn_die(conn, now_ns);
+        }
+    }
+    conn_advance(conn, now_ns);
+}
+
+/* What the client sent before this moment must be known before the next octets leave: a request
+ * that is already here is queued, and gets its turn later than one that is not. */
+static void on_due(struct schedule_entry *entry, int64_t now_ns)
+{
+    struct conn *conn = (struct conn *)((char *)entry - offsetof(struct conn, entry));
+    if (conn->state == CONN_OPEN && conn->reading && !conn->is_full) {
+        conn_read(conn, now_ns);
+    }
+    conn_advance(conn, now_ns);
+}
+
+/* ---- turns ---- */
+
+static struct exchange *next_queued(struct conn *conn)
+{
+    struct exchange *exchange = conn->queued > 0 ? conn->first : NULL;
+    while (exchange && exchange->state != EXCHANGE_QUEUED) {
+        exchange = exchange->next;
+    }
+    return exchange;
+}
+
+/* The turn was passed while a request was waiting: its octets must not be joined to the ones
+ * before, or a client that is one answer behind looks healed. */
+static void shut_turn_gate(struct conn *conn)
+{
+    if (conn->queued > 0 && conn->left_ns != 0 && !conn->turn_gated) {
+        conn->turn_gated = true;
+        conn->turn_gate = gate_after(conn->left_ns, TURN_MIN_NS, GATE_MAX_NS);
+    }
+}
+
+/* Gives the turn to the next in the queue; false when it must wait until *wake_ns, or there is
+ * none. */
+static bool pass_turn(struct conn *conn, int64_t now_ns, int64_t *wake_ns)
+{
+    struct exchange *next = next_queued(conn);
+    if (conn->active || !next || conn->backlog) {
+        return false;
+    }
+    if (conn->turn_gated) {
+        if (now_ns < conn->turn_gate.from_ns ||
+            !gate_opens(&conn->turn_gate, conn_unread(conn), now_ns)) {
+            *wake_ns = conn->turn_gate.from_ns;
+            return false;
+        }
+        conn->turn_gated = false;
+    }
+    conn->active = next;
+    conn->queued--;
+    exchange_give_turn(conn, next, now_ns);
+    return true;
+}
+
+/* Plays every exchange that may; true when the turn was passed. */
+static bool play_all(struct conn *conn, int64_t now_ns, int64_t *wake_ns)
+{
+    struct exchange *had_turn = conn->active;
+    for (struct exchange *exchange = conn->first; exchange && conn->state == CONN_OPEN;
+         exchange = exchange->next) {
+        if (exchange->state != EXCHANGE_ACTIVE && exchange->state != EXCHANGE_RELEASED) {
+            if (exchange->state == EXCHANGE_QUEUED) {
+                break;
+            }
+            continue;
+        }
+        exchange_play(conn, exchange, now_ns);
+        if (exchange->state != EXCHANGE_OVER && exchange->wake_ns < *wake_ns) {
+            *wake_ns = exchange->wake_ns;
+        }
+    }
+    return had_turn && !conn->active;
+}
+
+static void remove_finished(struct conn *conn)
+{
+    struct exchange **at = &conn->first;
+    conn->released = false;
+    conn->last = NULL;
+    while (*at) {
+        struct exchange *exchange = *at;
+        if (exchange->state == EXCHANGE_OVER && exchange != conn->receiving) {
+            *at = exchange->next;
+            exchange_free(conn, exchange);
+            continue;
+        }
+        conn->released = conn->released || exchange->state == EXCHANGE_RELEASED;
+        conn->last = exchange;
+        at = &exchange->next;
+    }
+}
+
+static int64_t idle_wake_ns(const struct conn *conn)
+{
+    bool is_idle = conn->state == CONN_OPEN && !conn->run && !conn->first;
+    return conn->state == CONN_ENDING ? conn->limit_ns
+           : is_idle                  ? conn->accepted_ns + CONN_IDLE_NS
+                                      : SCHEDULE_NEVER;
+}
+
+/* The one place where a connection's deadline is armed; conn_die() is where it is cleared. */
+static void arm(struct conn *conn, int64_t wake_ns)
+{
+    int64_t idle_ns = idle_wake_ns(conn);
+    wake_ns = idle_ns < wake_ns ? idle_ns : wake_ns;
+    if (wake_ns == SCHEDULE_NEVER) {
+        schedule_clear(conn->server->schedule, &conn->entry);
+    } else if (!schedule_is_set(&conn->entry) || conn->entry.due_ns != wake_ns) {
+        schedule_set(conn->server->schedule, &conn->entry, wake_ns);
+    }
+}
+
+void conn_advance(struct conn *conn, int64_t now_ns)
+{
+    int64_t wake_ns;
+    do {
+        wake_ns = SCHEDULE_NEVER;
+        if (conn->state == CONN_OPEN && play_all(conn, now_ns, &wake_ns)) {
+            shut_turn_gate(conn);
+        }
+        now_ns = conn->left_ns > now_ns ? conn->left_ns : now_ns;
+    } while (conn->state == CONN_OPEN && pass_turn(conn, now_ns, &wake_ns));
+    if (conn->state == CONN_DEAD) {
+        return;
+    }
+    remove_finished(conn);
+    if (conn->state == CONN_OPEN && conn->client_fin && !conn->first) {
+        conn_end(conn, now_ns, CONN_LINGER_NS);
+    }
+    if (now_ns >= idle_wake_ns(conn)) {
+        conn_die(conn, now_ns);
+    }
+    if (conn->state == CONN_DEAD) {
+        return;
+    }
+    conn->is_full = conn->is_full ? conn->queued > CONN_MAX_QUEUED / 2
+                                  : conn->queued > CONN_MAX_QUEUED;
+    conn_watch(conn);
+    arm(conn, wake_ns);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* A client's connection, and the exchanges on it. Only here do transport, protocol and scripts
+ * meet.
+ *
+ *   conn --first--> exchange --> exchange --> ...     in the order of their requests
+ *                   active       queued
+ *
+ * One exchange at most has the turn; those that released it may play on. Exchanges are told what
+ * happens, and conn_advance() plays what can be played, in one place, at the edge of every
+ * callback; it also arms the one deadline that a connection has.
+ *
+ * Nothing is freed inside a callback: a dead connection is put on server->dead. */
+#ifndef INTERIMSPEC_CONN_H
+#define INTERIMSPEC_CONN_H
+
+#include <ev.h>
+
+#include "digest.h"
+#include "player.h"
+#include "protocol.h"
+#include "server.h"
+#include "transcript.h"
+#include "transport.h"
+
+enum {
+    CONN_MAX_QUEUED = 256,   /* exchanges; reading pauses while there are more */
+    CONN_FLUSHES = 16,       /* writes of one exchange before others have a go */
+};
+/* After our FIN, for the client's; after a run has ended; before the first request. */
+#define CONN_LINGER_NS (10 * CLOCK_NS_PER_S)
+#define CONN_CANCELLED_NS (1 * CLOCK_NS_PER_S)
+#define CONN_IDLE_NS (120 * CLOCK_NS_PER_S)
+/* Octets of an exchange that has released the turn are kept apart from those of others. */
+#define CONN_APART_NS (2 * CLOCK_NS_PER_MS)
+
+enum conn_state {
+    CONN_OPEN,
+    CONN_ENDING, /* our side is closed: read and discard until the client's FIN, or a limit */
+    CONN_DEAD,   /* closed; waits to be freed */
+};
+
+enum exchange_state {
+    EXCHANGE_QUEUED,
+    EXCHANGE_ACTIVE,   /* has the turn */
+    EXCHANGE_RELEASED, /* had it, and plays on */
+    EXCHANGE_OVER,
+};
+
+/* A request's content, as far as it is kept. */
+struct body {
+    struct buf octets;    /* owned */
+    struct digest digest; /* owned; used once there are too many octets to keep */
+    uint64_t len;
+};
+
+/* An answer that no script of the catalogue makes, made into one. */
+struct page {
+    struct script script;
+    struct step step;
+    struct buf octets; /* owned */
+};
+
+struct exchange {
+    struct exchange *next;
+    struct run *run;            /* a reference; NULL: of no run */
+    const char *resource;       /* borrowed; NULL: a page */
+    int64_t *params;            /* owned; NULL: those of the run */
+    struct page *page;          /* owned; NULL: a script of the catalogue */
+    struct body *body;          /* owned; NULL before the first octet of content */
+    struct event_repeat *repeat;/* borrowed from the transcript: the repetition under way */
+    struct event_piece *piece;  /* the same: the last piece of a split */
+    struct player player;
+    int64_t wake_ns;
+    int64_t unread;             /* the last answer about the peer's unread octets */
+    uint32_t number;            /* within the run; EXCHANGE_NONE: at accept */
+    uint32_t conn_number;       /* of the connection in the exchange's run */
+    uint8_t state;              /* enum exchange_state */
+    bool is_head : 1;
+    bool is_connect : 1;
+    bool close_after : 1;       /* the client does not want the connection to persist */
+    bool ends_connection : 1;   /* nothing can be read after this request */
+};
+
+struct early_read {
+    int64_t t_ns;
+    size_t len;
+};
+
+/* What was received before it was known for which run. */
+struct early {
+    struct buf octets;        /* owned */
+    struct early_read *reads; /* owned */
+    size_t count;
+};
+
+/* One step's octets, or a part, on their way. */
+struct leaving {
+    uint64_t len;
+    uint64_t from, repetition, count;
+    int64_t due_ns, unread_before;
+    uint32_t step, piece, pieces;
+    bool repeats;
+};
+
+struct outgoing {
+    struct exchange *exchange; /* borrowed */
+    struct buf octets;         /* owned */
+    struct leaving *items;     /* owned */
+    size_t count, cap;
+    size_t left_count; /* items that have left as a whole */
+    uint64_t left;     /* octets of the next item that have left */
+};
+
+struct conn {
+    struct server *server;      /* borrowed */
+    struct conn *prev, *next;   /* all, or the dead */
+    struct conn *run_prev, *run_next;
+    struct run *run;            /* a reference; whose connection this is at the moment, or NULL */
+    struct protocol *protocol;  /* owned */
+    struct transport transport; /* owned */
+    ev_io io;
+    struct schedule_entry entry;
+    struct exchange *first, *last; /* owned */
+    struct exchange *active;       /* has the turn, or NULL */
+    struct exchange *receiving;    /* its request is not complete, or NULL */
+    struct exchange *last_sender;  /* only to be compared */
+    struct exchange *sending;      /* whose octets are being noted */
+    struct outgoing *backlog;      /* owned; what the socket did not take; NULL: nothing */
+    struct early *early;           /* owned */
+    uint64_t received, sent;
+    int64_t accepted_ns;
+    int64_t now_ns;                /* of the read under way, for what the protocol calls back */
+    int64_t left_ns;               /* when octets last left; 0: never */
+    int64_t limit_ns;              /* CONN_ENDING: until then */
+    struct gate turn_gate;
+    struct bytes read;             /* the octets just received, until they are noted */
+    uint32_t number;               /* within the run */
+    uint32_t requests;             /* seen on this connection */
+    uint32_t queued;
+    uint8_t peer[16];
+    uint16_t peer_port;
+    uint8_t state;                 /* enum conn_state */
+    bool peer_is_v6 : 1;
+    bool is_leased : 1;            /* run came from the port */
+    bool reading : 1;              /* no script has switched it off */
+    bool client_fin : 1;
+    bool turn_gated : 1;
+    bool released : 1;             /* an exchange has released the turn and may play on */
+    bool is_full : 1;              /* too many exchanges are queued */
+};
+
+/* Takes the descriptor. `run`: whose leased port it is, or NULL. */
+void conn_new(struct server *server, int fd, const struct sockaddr_storage *peer, struct run *run);
+/* Frees the dead. Only at the edge of the loop. */
+void conn_reap(struct server *server);
+
+/* Reads what has been received, once, without waiting. */
+void conn_read(struct conn *conn, int64_t now_ns);
+/* Plays what can be played. */
+void conn_advance(struct conn *conn, int64_t now_ns);
+/* Everything ends here: FIN, then the client has a moment to close. */
+void conn_end(struct conn *conn, int64_t now_ns, int64_t linger_ns);
+void conn_reset(struct conn *conn, int64_t now_ns);
+/* Its run has ended: scripts are dropped, nothing is noted any more. */
+void conn_cancel(struct conn *conn, int64_t now_ns);
+/* Closed, for whatever reason. */
+void conn_die(struct conn *conn, int64_t now_ns);
+/* `run` may be NULL. */
+void conn_set_run(struct conn *conn, struct run *run, int64_t now_ns);
+/* Notes the octets just read, if that has not been done. */
+void conn_note_read(struct conn *conn, int64_t now_ns);
+void conn_watch(struct conn *conn);
+/* Octets the client has not read, or UNREAD_UNKNOWN. */
+int64_t conn_unread(struct conn *conn);
+struct moment conn_moment(struct conn *conn, const struct exchange *exchange, int64_t now_ns);
+void conn_note(struct conn *conn, const struct exchange *exchange, int64_t now_ns,
+               enum event_kind kind);
+
+/* exchange.c: making them of requests, playing, and ending them. */
+extern const struct protocol_listener exchange_listener; /* user is the conn */
+void exchange_at_accept(struct conn *conn, int64_t now_ns);
+void exchange_give_turn(struct conn *conn, struct exchange *exchange, int64_t now_ns);
+void exchange_play(struct conn *conn, struct exchange *exchange, int64_t now_ns);
+void exchange_free(struct conn *conn, struct exchange *exchange);
+struct place exchange_place(const struct exchange *exchange);
+
+/* conn_send.c: what is on its way out. */
+void outgoing_add(struct conn *conn, struct exchange *exchange, const struct player_action *action);
+/* Writes what was put together. IO_AGAIN: the rest waits in conn->backlog. */
+enum io_status outgoing_flush(struct conn *conn, struct exchange *exchange, int64_t now_ns);
+enum io_status outgoing_drain(struct conn *conn, int64_t now_ns);
+/* What left of an item before it was abandoned is noted. */
+void outgoing_abandon(struct conn *conn, int64_t now_ns);
+void outgoing_free(struct outgoing *outgoing);
+
+#endif

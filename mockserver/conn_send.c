@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* Octets on their way out: put together by the steps of one exchange, written at once, and noted
+ * when they have left. What a socket does not take stops the connection's scripts until it drains.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn.h"
+#include "live.h"
+#include "xmalloc.h"
+
+void outgoing_free(struct outgoing *outgoing)
+{
+    if (outgoing) {
+        buf_fini(&outgoing->octets);
+        free(outgoing->items);
+        free(outgoing);
+    }
+}
+
+static void clear(struct outgoing *outgoing)
+{
+    enum { KEEP = 256 * 1024 };
+    outgoing->exchange = NULL;
+    outgoing->count = outgoing->left_count = 0;
+    outgoing->left = 0;
+    if (outgoing->octets.cap > KEEP) {
+        buf_fini(&outgoing->octets);
+    } else {
+        buf_clear(&outgoing->octets);
+    }
+}
+
+static struct leaving *new_item(struct outgoing *outgoing)
+{
+    if (outgoing->count == outgoing->cap) {
+        outgoing->cap = outgoing->cap ? outgoing->cap * 2 : 8;
+        outgoing->items = xreallocarray(outgoing->items, outgoing->cap, sizeof *outgoing->items);
+    }
+    struct leaving *item = &outgoing->items[outgoing->count++];
+    *item = (struct leaving){0};
+    return item;
+}
+
+/* One repetition as a whole straight to the outgoing octets; anything else by way of the unit. */
+static uint64_t append_step(struct conn *conn, const struct place *place,
+                            const struct player_action *action)
+{
+    struct server *server = conn->server;
+    struct buf *out = &server->outgoing->octets;
+    size_t before = buf_len(out);
+    if (action->count == 1 && action->from == 0 && action->to == UINT64_MAX) {
+        conn->protocol->ops->render(place, action->step, out);
+        return buf_len(out) - before;
+    }
+    buf_clear(&server->unit);
+    conn->protocol->ops->render(place, action->step, &server->unit);
+    struct bytes unit = buf_bytes(&server->unit);
+    uint64_t to = action->to < unit.len ? action->to : unit.len;
+    uint64_t from = action->from < to ? action->from : to;
+    for (uint64_t i = 0; i < action->count; i++) {
+        buf_append(out, unit.data + from, (size_t)(to - from));
+    }
+    return buf_len(out) - before;
+}
+
+void outgoing_add(struct conn *conn, struct exchange *exchange, const struct player_action *action)
+{
+    struct outgoing *outgoing = conn->server->outgoing;
+    struct place place = exchange_place(exchange);
+    const struct step *step = &place.script->steps[action->step];
+    assert(!conn->backlog && (!outgoing->exchange || outgoing->exchange == exchange));
+    outgoing->exchange = exchange;
+    struct leaving *item = new_item(outgoing);
+    item->len = append_step(conn, &place, action);
+    if (item->len == 0) {
+        outgoing->count--; /* nothing leaves, so nothing is noted */
+        return;
+    }
+    item->from = action->from;
+    item->repetition = action->repetition;
+    item->count = action->count;
+    item->due_ns = action->due_ns;
+    item->unread_before = action->piece > 0 ? exchange->unread : ALONE_NOT_ASKED;
+    item->step = action->step;
+    item->piece = action->piece;
+    item->pieces = action->pieces;
+    item->repeats = action->pieces == 0 &&
+                    (step->forever || int_value_of(step->times, place.params) > 1);
+}
+
+/* `len` octets of the item have left: usually all of them. */
+static void note_item(struct conn *conn, const struct leaving *item, uint64_t len, uint64_t offset,
+                      int64_t now_ns)
+{
+    struct exchange *exchange = conn->sending;
+    struct moment at = conn_moment(conn, exchange, now_ns);
+    if (exchange->page) {
+        transcript_page(at, offset,
+                        bytes_of(exchange->page->octets.data + exchange->page->octets.start, len));
+    } else if (item->pieces > 0) {
+        struct piece_note note = {item->from, item->repetition, item->piece, item->pieces,
+                                  item->unread_before};
+        struct event_piece *piece =
+            transcript_piece(at, item->step, item->due_ns, offset, len, &note);
+        if (exchange->piece && item->piece > 0) {
+            exchange->piece->unread_after = item->unread_before;
+        }
+        exchange->piece = piece;
+    } else if (item->repeats) {
+        if (!exchange->repeat || exchange->repeat->step != item->step) {
+            exchange->repeat = transcript_repeat(at, item->step, item->due_ns, offset,
+                                                 item->len / item->count);
+        }
+        if (exchange->repeat) {
+            transcript_repeat_add(at.transcript, exchange->repeat, item->due_ns, now_ns,
+                                  item->count, len);
+        }
+    } else {
+        transcript_send(at, item->step, item->due_ns, offset, len);
+    }
+}
+
+/* `put` more octets have left. */
+static void note_left(struct conn *conn, struct outgoing *outgoing, size_t put, int64_t now_ns)
+{
+    conn->sending = outgoing->exchange;
+    conn->left_ns = now_ns;
+    conn->sent += put;
+    outgoing->left += put;
+    uint64_t end = conn->sent - outgoing->left;
+    while (outgoing->left_count < outgoing->count &&
+           outgoing->left >= outgoing->items[outgoing->left_count].len) {
+        const struct leaving *item = &outgoing->items[outgoing->left_count++];
+        note_item(conn, item, item->len, end, now_ns);
+        end += item->len;
+        outgoing->left -= item->len;
+    }
+}
+
+static enum io_status write_all(struct conn *conn, struct outgoing *outgoing)
+{
+    while (buf_len(&outgoing->octets) > 0) {
+        size_t put;
+        struct bytes octets = buf_bytes(&outgoing->octets);
+        enum io_status status = transport_write(&conn->transport, octets.data, octets.len, &put);
+        if (status != IO_OK) {
+            return status;
+        }
+        int64_t now_ns = clock_monotonic_ns();
+        if (conn->server->options->live && outgoing->count > 0) {
+            live_sent(conn, outgoing->exchange, bytes_of(octets.data, put),
+                      now_ns - outgoing->items[0].due_ns, now_ns);
+        }
+        buf_consume(&outgoing->octets, put);
+        note_left(conn, outgoing, put, now_ns);
+    }
+    return IO_OK;
+}
+
+/* The rest goes with the connection until the socket takes it. */
+static void block(struct conn *conn, struct exchange *exchange, int64_t now_ns)
+{
+    conn->backlog = conn->server->outgoing;
+    conn->server->outgoing = xcalloc(1, sizeof *conn->server->outgoing);
+    conn_note(conn, exchange, now_ns, EVENT_BLOCKED);
+    conn_watch(conn);
+}
+
+enum io_status outgoing_flush(struct conn *conn, struct exchange *exchange, int64_t now_ns)
+{
+    struct outgoing *outgoing = conn->server->outgoing;
+    assert(!conn->backlog);
+    conn->last_sender = exchange;
+    enum io_status status = write_all(conn, outgoing);
+    switch (status) {
+    case IO_OK:
+        clear(outgoing);
+        break;
+    case IO_AGAIN:
+        block(conn, exchange, now_ns);
+        break;
+    case IO_EOF:
+    case IO_RESET:
+        /* Some of an item may have left before; nobody has been told yet. */
+        conn->backlog = outgoing;
+        conn->server->outgoing = xcalloc(1, sizeof *conn->server->outgoing);
+        outgoing_abandon(conn, now_ns);
+        break;
+    }
+    return status;
+}
+
+enum io_status outgoing_drain(struct conn *conn, int64_t now_ns)
+{
+    struct outgoing *outgoing = conn->backlog;
+    enum io_status status = write_all(conn, outgoing);
+    if (status == IO_OK) {
+        struct exchange *exchange = outgoing->exchange;
+        conn->backlog = NULL;
+        outgoing_free(outgoing);
+        conn_note(conn, exchange, now_ns, EVENT_DRAINED);
+        player_left(&exchange->player, conn->left_ns);
+    }
+    return status;
+}
+
+void outgoing_abandon(struct conn *conn, int64_t now_ns)
+{
+    struct outgoing *outgoing = conn->backlog;
+    if (!outgoing) {
+        return;
+    }
+    if (outgoing->left > 0 && outgoing->left_count < outgoing->count) {
+        conn->sending = outgoing->exchange;
+        note_item(conn, &outgoing->items[outgoing->left_count], outgoing->left,
+                  conn->sent - outgoing->left, now_ns);
+    }
+    conn->backlog = NULL;
+    outgoing_free(outgoing);
+}

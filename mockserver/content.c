@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "content.h"
+
+#include <string.h>
+
+/* Digits of the exchange's number into `digits`, which holds 24; returns how many. A script that
+ * plays at accept has no exchange: "-". */
+static size_t exchange_digits(int64_t exchange, char *digits)
+{
+    if (exchange < 0) {
+        digits[0] = '-';
+        return 1;
+    }
+    char reversed[24];
+    size_t len = 0;
+    for (uint64_t rest = (uint64_t)exchange; rest > 0 || len == 0; rest /= 10) {
+        reversed[len++] = (char)('0' + rest % 10);
+    }
+    for (size_t i = 0; i < len; i++) {
+        digits[i] = reversed[len - 1 - i];
+    }
+    return len;
+}
+
+/* The line without what follows the exchange's number. */
+static void append_line(const struct place *place, struct buf *out)
+{
+    char digits[24];
+    size_t digits_len = exchange_digits(place->exchange, digits);
+    buf_append(out, "interimspec ", 12);
+    buf_append_str(out, place->scenario);
+    buf_append(out, " ", 1);
+    buf_append_str(out, place->run);
+    buf_append(out, " ", 1);
+    buf_append_str(out, place->resource);
+    buf_append(out, " #", 2);
+    buf_append(out, digits, digits_len);
+}
+
+uint64_t content_own_len(const struct place *place)
+{
+    char digits[24];
+    return 12 + strlen(place->scenario) + 1 + strlen(place->run) + 1 + strlen(place->resource) + 2 +
+           exchange_digits(place->exchange, digits) + 1;
+}
+
+void content_own(const struct place *place, struct buf *out)
+{
+    append_line(place, out);
+    buf_append(out, "\n", 1);
+}
+
+static void fill_text(const struct place *place, uint64_t size, struct buf *out)
+{
+    struct buf line = {0};
+    append_line(place, &line);
+    size_t fixed = line.end;
+    for (uint64_t written = 0; written < size; written += line.end) {
+        line.end = fixed;
+        buf_printf(&line, " @%010llu\n", (unsigned long long)written);
+        uint64_t left = size - written;
+        buf_append(out, line.data, line.end < left ? line.end : (size_t)left);
+    }
+    buf_fini(&line);
+}
+
+void content_sized(const struct place *place, enum body_fill fill, uint64_t size, struct buf *out)
+{
+    switch (fill) {
+    case FILL_TEXT:
+        fill_text(place, size, out);
+        return;
+    case FILL_OCTETS: {
+        char *to = buf_reserve(out, (size_t)size);
+        for (uint64_t i = 0; i < size; i++) {
+            to[i] = (char)(unsigned char)(i & 0xff);
+        }
+        buf_added(out, (size_t)size);
+        return;
+    }
+    }
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+#include "h1_response.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+#include <strings.h>
+
+#include "content.h"
+
+static const struct {
+    int status;
+    const char *reason;
+} reasons[] = {
+    {100, "Continue"},
+    {101, "Switching Protocols"},
+    {102, "Processing"},
+    {103, "Early Hints"},
+    {104, "Upload Resumption Supported"},
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {203, "Non-Authoritative Information"},
+    {204, "No Content"},
+    {205, "Reset Content"},
+    {206, "Partial Content"},
+    {207, "Multi-Status"},
+    {208, "Already Reported"},
+    {226, "IM Used"},
+    {300, "Multiple Choices"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {305, "Use Proxy"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {402, "Payment Required"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {407, "Proxy Authentication Required"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {412, "Precondition Failed"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
+    {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Content"},
+    {423, "Locked"},
+    {424, "Failed Dependency"},
+    {425, "Too Early"},
+    {426, "Upgrade Required"},
+    {428, "Precondition Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {451, "Unavailable For Legal Reasons"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+    {506, "Variant Also Negotiates"},
+    {507, "Insufficient Storage"},
+    {508, "Loop Detected"},
+    {510, "Not Extended"},
+    {511, "Network Authentication Required"},
+};
+
+const char *h1_response_reason(int64_t status)
+{
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        if (reasons[i].status == status) {
+            return reasons[i].reason;
+        }
+    }
+    return "";
+}
+
+static void append_number(struct buf *out, uint64_t number, int min_digits)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+        min_digits--;
+    } while (number > 0 || min_digits > 0);
+    buf_append(out, digits + at, sizeof digits - at);
+}
+
+static void append_literal(struct buf *out, const char *text, size_t len)
+{
+    buf_append(out, text, len);
+}
+#define LITERAL(out, text) append_literal(out, text, sizeof(text) - 1)
+
+static void append_field(struct buf *out, const struct field *field, const int64_t *params)
+{
+    buf_append_bytes(out, field->name);
+    LITERAL(out, ": ");
+    buf_append_bytes(out, field->value);
+    int64_t pad = int_value_of(field->pad, params);
+    if (pad > 0) {
+        memset(buf_reserve(out, (size_t)pad), 'x', (size_t)pad);
+        buf_added(out, (size_t)pad);
+    }
+    LITERAL(out, "\r\n");
+}
+
+static void append_fields(struct buf *out, const struct fields *fields, const int64_t *params)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        append_field(out, &fields->items[i], params);
+    }
+}
+
+static bool has_field(const struct fields *fields, const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct bytes *have = &fields->items[i].name;
+        if (have->len == len && strncasecmp(have->data, name, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void append_status_line(struct buf *out, const struct respond_step *respond, int64_t status)
+{
+    LITERAL(out, "HTTP/");
+    buf_append_bytes(out, respond->version);
+    LITERAL(out, " ");
+    append_number(out, status > 0 ? (uint64_t)status : 0, 3);
+    LITERAL(out, " ");
+    if (respond->has_reason) {
+        buf_append_bytes(out, respond->reason);
+    } else {
+        buf_append_str(out, h1_response_reason(status));
+    }
+    LITERAL(out, "\r\n");
+}
+
+static void append_path(struct buf *out, const struct place *place)
+{
+    LITERAL(out, "/");
+    buf_append_str(out, place->scenario);
+    LITERAL(out, "/");
+    buf_append_str(out, place->run);
+}
+
+/* How the content of a response is delimited, after the defaults have been applied. */
+struct delimiting {
+    bool chunked;
+    bool writes_length;
+    bool has_content; /* octets of content are sent at all */
+    uint64_t length;
+};
+
+static uint64_t later_length(const struct place *place, size_t respond)
+{
+    uint64_t sum = 0;
+    for (size_t i = respond + 1; i < place->script->count; i++) {
+        const struct step *step = &place->script->steps[i];
+        if (step->kind == STEP_RESPOND || step->kind == STEP_END_BODY) {
+            break;
+        }
+        if (step->kind == STEP_BODY && !step->forever) {
+            int64_t times = int_value_of(step->times, place->params);
+            sum += step->u.body.len * (uint64_t)(times > 0 ? times : 0);
+        }
+    }
+    return sum;
+}
+
+static uint64_t content_length(const struct place *place, size_t step)
+{
+    const struct respond_step *respond = &place->script->steps[step].u.respond;
+    switch (respond->body) {
+    case BODY_NONE:
+        return 0;
+    case BODY_OWN:
+        return content_own_len(place);
+    case BODY_BYTES:
+        return respond->body_bytes.len;
+    case BODY_SIZED: {
+        int64_t size = int_value_of(respond->body_size, place->params);
+        return size > 0 ? (uint64_t)size : 0;
+    }
+    case BODY_LATER:
+        return later_length(place, step);
+    }
+    assert(!"a body that is none");
+    return 0;
+}
+
+static struct delimiting delimit(const struct place *place, size_t step)
+{
+    const struct respond_step *respond = &place->script->steps[step].u.respond;
+    int64_t status = int_value_of(respond->status, place->params);
+    bool tunnel = place->is_connect && status >= 200 && status <= 299; /* RFC 9110 9.3.6 */
+    bool bodiless = (status >= 100 && status <= 199) || status == 204 || status == 304 || tunnel;
+    struct delimiting how = {.has_content = !place->is_head};
+
+    switch (respond->framing) {
+    case FRAMING_DEFAULT:
+        how.writes_length = !bodiless && !place->is_head;
+        /* The server's own line is the default content: where a response has none, neither has
+         * this one. Octets that the file gives are sent as it says. */
+        if (bodiless && respond->body == BODY_OWN) {
+            how.has_content = false;
+        }
+        break;
+    case FRAMING_LENGTH:
+        how.writes_length = true;
+        break;
+    case FRAMING_CHUNKED:
+        how.chunked = true;
+        break;
+    case FRAMING_CLOSE:
+    case FRAMING_NONE:
+        break;
+    }
+    if (respond->has_length) {
+        int64_t length = int_value_of(respond->length, place->params);
+        how.writes_length = true;
+        how.length = length > 0 ? (uint64_t)length : 0;
+    } else if (how.writes_length || how.chunked) {
+        how.length = content_length(place, step);
+    }
+    return how;
+}
+
+static void append_last_chunk(struct buf *out, const struct fields *trailers, const int64_t *params)
+{
+    LITERAL(out, "0\r\n");
+    append_fields(out, trailers, params);
+    LITERAL(out, "\r\n");
+}
+
+static void append_content(struct buf *out, const struct place *place,
+                           const struct respond_step *respond)
+{
+    switch (respond->body) {
+    case BODY_NONE:
+    case BODY_LATER:
+        break;
+    case BODY_OWN:
+        content_own(place, out);
+        break;
+    case BODY_BYTES:
+        buf_append_bytes(out, respond->body_bytes);
+        break;
+    case BODY_SIZED: {
+        int64_t size = int_value_of(respond->body_size, place->params);
+        content_sized(place, respond->fill, size > 0 ? (uint64_t)size : 0, out);
+        break;
+    }
+    }
+}
+
+static void render_respond(const struct place *place, size_t step, struct buf *out)
+{
+    const struct respond_step *respond = &place->script->steps[step].u.respond;
+    struct delimiting how = delimit(place, step);
+    append_status_line(out, respond, int_value_of(respond->status, place->params));
+    append_fields(out, &respond->fields, place->params);
+    bool makes_content = respond->body == BODY_OWN || respond->body == BODY_SIZED;
+    if (makes_content && (how.has_content || place->is_head) &&
+        !has_field(&respond->fields, "Content-Type")) {
+        LITERAL(out, "Content-Type: text/plain\r\n");
+    }
+    if (respond->location) {
+        LITERAL(out, "Location: ");
+        append_path(out, place);
+        if (strcmp(respond->location, "start") != 0) {
+            LITERAL(out, "/");
+            buf_append_str(out, respond->location);
+        }
+        LITERAL(out, "\r\n");
+    }
+    if (respond->set_cookie.len > 0) {
+        LITERAL(out, "Set-Cookie: ");
+        buf_append_bytes(out, respond->set_cookie);
+        LITERAL(out, "; Path=");
+        append_path(out, place);
+        LITERAL(out, "\r\n");
+    }
+    if (how.chunked) {
+        LITERAL(out, "Transfer-Encoding: chunked\r\n");
+    }
+    if (how.writes_length) {
+        LITERAL(out, "Content-Length: ");
+        append_number(out, how.length, 1);
+        LITERAL(out, "\r\n");
+    }
+    LITERAL(out, "\r\n");
+    if (!how.has_content) {
+        return;
+    }
+    if (!how.chunked) {
+        append_content(out, place, respond);
+        return;
+    }
+    uint64_t length = content_length(place, step);
+    if (length > 0 && respond->body != BODY_LATER) {
+        buf_printf(out, "%" PRIx64 "\r\n", length);
+        append_content(out, place, respond);
+        LITERAL(out, "\r\n");
+    }
+    if (respond->body != BODY_LATER) {
+        append_last_chunk(out, &respond->trailers, place->params);
+    }
+}
+
+/* The `respond` with `body: later` that a body step belongs to: the last one before it. */
+static const struct respond_step *open_respond(const struct place *place, size_t step)
+{
+    while (step-- > 0) {
+        if (place->script->steps[step].kind == STEP_RESPOND) {
+            return &place->script->steps[step].u.respond;
+        }
+    }
+    return NULL;
+}
+
+void h1_response_render(const struct place *place, size_t step, struct buf *out)
+{
+    assert(step < place->script->count);
+    const struct step *what = &place->script->steps[step];
+    const struct respond_step *open;
+    switch (what->kind) {
+    case STEP_RESPOND:
+        render_respond(place, step, out);
+        return;
+    case STEP_SEND:
+        buf_append_bytes(out, what->u.send.bytes);
+        return;
+    case STEP_BODY:
+        open = open_respond(place, step);
+        if (place->is_head || what->u.body.len == 0) {
+            return;
+        }
+        if (open && open->framing == FRAMING_CHUNKED) {
+            buf_printf(out, "%zx\r\n", what->u.body.len);
+            buf_append_bytes(out, what->u.body);
+            LITERAL(out, "\r\n");
+        } else {
+            buf_append_bytes(out, what->u.body);
+        }
+        return;
+    case STEP_END_BODY:
+        open = open_respond(place, step);
+        if (!place->is_head && open && open->framing == FRAMING_CHUNKED) {
+            append_last_chunk(out, what->u.trailers.count ? &what->u.trailers : &open->trailers,
+                              place->params);
+        }
+        return;
+    case STEP_WAIT:
+    case STEP_SLEEP:
+    case STEP_RELEASE:
+    case STEP_STALL:
+    case STEP_READING:
+    case STEP_CLOSE:
+    case STEP_RESET:
+        break;
+    }
+    assert(!"a step that sends nothing");
+}
+
+void h1_response_page(int status, const char *fields, const char *content_type,
+                      struct bytes content, bool is_head, struct buf *out)
+{
+    buf_printf(out, "HTTP/1.1 %d %s\r\n%sContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", status,
+               h1_response_reason(status), fields, content_type, content.len);
+    if (!is_head) {
+        buf_append_bytes(out, content);
+    }
+}

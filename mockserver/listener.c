@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+#include "listener.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <ev.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "xmalloc.h"
+
+enum {
+    BACKLOG = 4096,
+    ACCEPTS_PER_CALLBACK = 32, /* so that what is due is not held up by a burst of connects */
+    PORT_TRIES = 50,           /* for a number that is free in both families */
+};
+
+struct port_socket {
+    ev_io io;
+    struct listener *listener; /* borrowed */
+    int lease;
+};
+
+struct listener {
+    struct ev_loop *loop;        /* borrowed; NULL before the start */
+    struct port_socket *sockets; /* owned */
+    size_t socket_count;
+    int *ports; /* owned; [0] is the shared one */
+    size_t lease_count;
+    listener_callback *on_accept;
+    void *user;
+    bool paused;
+};
+
+static int open_socket(const struct sockaddr *address, socklen_t len)
+{
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (address->sa_family == AF_INET6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    }
+    if (bind(fd, address, len) < 0 || listen(fd, BACKLOG) < 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+static socklen_t set_address(struct sockaddr_storage *address, const char *host, int port)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)address;
+    memset(address, 0, sizeof *address);
+    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((uint16_t)port);
+        return sizeof *v4;
+    }
+    if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons((uint16_t)port);
+        return sizeof *v6;
+    }
+    return 0;
+}
+
+static int port_of(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &len) < 0) {
+        return -1;
+    }
+    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+                                               : ((struct sockaddr_in *)&address)->sin_port);
+}
+
+static const char *other_loopback(const char *host)
+{
+    return strcmp(host, "127.0.0.1") == 0 ? "::1" : strcmp(host, "::1") == 0 ? "127.0.0.1" : NULL;
+}
+
+static void add_socket(struct listener *listener, int fd, int lease)
+{
+    struct port_socket *socket = &listener->sockets[listener->socket_count++];
+    socket->io.fd = fd;
+    socket->lease = lease;
+    socket->listener = listener;
+}
+
+/* Opens one number in both families; where the other family has none (no IPv6) or is taken under a
+ * number that was asked for, the first one is enough. */
+static bool open_port(struct listener *listener, const char *host, int port, int lease)
+{
+    const char *other = other_loopback(host);
+    struct sockaddr_storage address;
+    for (int tries = 0;; tries++) {
+        int fd = open_socket((struct sockaddr *)&address, set_address(&address, host, port));
+        if (fd < 0) {
+            return false;
+        }
+        int got = port_of(fd);
+        int second = -1;
+        if (other) {
+            second = open_socket((struct sockaddr *)&address, set_address(&address, other, got));
+            if (second < 0 && errno == EADDRINUSE && port == 0 && tries < PORT_TRIES) {
+                close(fd);
+                continue;
+            }
+        }
+        listener->ports[lease + 1] = got;
+        add_socket(listener, fd, lease);
+        if (second >= 0) {
+            add_socket(listener, second, lease);
+        }
+        return true;
+    }
+}
+
+static char *message_of(const char *host, int port, const char *what)
+{
+    struct buf text = {0};
+    buf_printf(&text, "cannot listen on %s port %d: %s", host, port, what);
+    if (errno == EADDRINUSE) {
+        buf_append_str(&text, "; stop what uses it, or give --listen another port (0: any)");
+    }
+    if (errno == EMFILE) {
+        buf_append_str(&text, "; raise the limit of open files (ulimit -n), or lower --ports");
+    }
+    char *message = xmemdup0(text.data + text.start, buf_len(&text));
+    buf_fini(&text);
+    return message;
+}
+
+struct listener *listener_open(const char *host, int port, size_t leases, char **message)
+{
+    struct sockaddr_storage address;
+    if (set_address(&address, host, port) == 0) {
+        errno = 0;
+        *message = message_of(host, port, "not an IPv4 or IPv6 address");
+        return NULL;
+    }
+    struct listener *listener = xcalloc(1, sizeof *listener);
+    listener->sockets = xcalloc(2 * (leases + 1), sizeof *listener->sockets);
+    listener->ports = xcalloc(leases + 1, sizeof *listener->ports);
+    listener->lease_count = leases;
+    for (int lease = -1; lease < (int)leases; lease++) {
+        int wanted = lease < 0 ? port : 0;
+        if (!open_port(listener, host, wanted, lease)) {
+            *message = message_of(host, wanted, strerror(errno));
+            listener_close(listener);
+            return NULL;
+        }
+    }
+    return listener;
+}
+
+static void set_paused(struct listener *listener, bool paused)
+{
+    if (listener->paused == paused || !listener->loop) {
+        return;
+    }
+    listener->paused = paused;
+    for (size_t i = 0; i < listener->socket_count; i++) {
+        if (paused) {
+            ev_io_stop(listener->loop, &listener->sockets[i].io);
+        } else {
+            ev_io_start(listener->loop, &listener->sockets[i].io);
+        }
+    }
+}
+
+static void accept_some(struct port_socket *socket)
+{
+    struct listener *listener = socket->listener;
+    for (int i = 0; i < ACCEPTS_PER_CALLBACK; i++) {
+        struct sockaddr_storage peer;
+        socklen_t len = sizeof peer;
+        int fd = accept4(socket->io.fd, (struct sockaddr *)&peer, &len,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            listener->on_accept(listener->user, fd, &peer, socket->lease);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            if (!listener->paused) {
+                fprintf(stderr, "mockserver: accepting pauses: %s\n", strerror(errno));
+            }
+            set_paused(listener, true);
+            return;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            return;
+        }
+    }
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *io, int revents)
+{
+    (void)loop;
+    (void)revents;
+    accept_some((struct port_socket *)io->data);
+}
+
+void listener_start(struct listener *listener, struct ev_loop *loop, listener_callback *on_accept,
+                    void *user)
+{
+    listener->loop = loop;
+    listener->on_accept = on_accept;
+    listener->user = user;
+    for (size_t i = 0; i < listener->socket_count; i++) {
+        struct port_socket *socket = &listener->sockets[i];
+        int fd = socket->io.fd;
+        ev_io_init(&socket->io, on_readable, fd, EV_READ);
+        socket->io.data = socket;
+        ev_io_start(loop, &socket->io);
+    }
+}
+
+void listener_close(struct listener *listener)
+{
+    if (!listener) {
+        return;
+    }
+    for (size_t i = 0; i < listener->socket_count; i++) {
+        if (listener->loop) {
+            ev_io_stop(listener->loop, &listener->sockets[i].io);
+        }
+        close(listener->sockets[i].io.fd);
+    }
+    free(listener->sockets);
+    free(listener->ports);
+    free(listener);
+}
+
+int listener_port(const struct listener *listener)
+{
+    return listener->ports[0];
+}
+
+const int *listener_lease_ports(const struct listener *listener)
+{
+    return listener->ports + 1;
+}
+
+size_t listener_lease_count(const struct listener *listener)
+{
+    return listener->lease_count;
+}
+
+void listener_drain(struct listener *listener, int lease)
+{
+    for (size_t i = 0; i < listener->socket_count; i++) {
+        if (listener->sockets[i].lease == lease) {
+            accept_some(&listener->sockets[i]);
+        }
+    }
+}
+
+void listener_resume(struct listener *listener)
+{
+    set_paused(listener, false);
+}
+
+bool listener_is_paused(const struct listener *listener)
+{
+    return listener->paused;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* What the server saw and did for one run, in the order in which it happened.
+ *
+ *   struct transcript --> chunk [event|event|..] --> chunk [event|..] --> ...
+ *
+ * Events are kept as compact records and become JSON only when somebody asks (transcript_json.h).
+ * What a script sent is not kept at all: the record names script and step, and the octets are
+ * rendered again. The format for readers is in README.md. */
+#ifndef INTERIMSPEC_TRANSCRIPT_H
+#define INTERIMSPEC_TRANSCRIPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "place.h"
+
+enum {
+    TRANSCRIPT_EVENT_OCTETS = 64 * 1024,           /* of one event's octets are kept */
+    TRANSCRIPT_RUN_OCTETS = 2 * 1024 * 1024,       /* of all octets of one run */
+    TRANSCRIPT_MAX_RECORDS = 8 * 1024 * 1024,      /* memory of one run; past it events are dropped */
+    TRANSCRIPT_FIRST = 32,                         /* repetitions of a step noted one by one */
+};
+
+#define EXCHANGE_NONE UINT32_MAX
+/* `alone` and `unread_before` of a send. */
+#define ALONE_NOT_ASKED (-2)
+
+enum event_kind {
+    EVENT_ACCEPT,
+    EVENT_RECEIVED,
+    EVENT_REQUEST,
+    EVENT_REQUEST_END,
+    EVENT_TURN,
+    EVENT_SEND,
+    EVENT_REPEAT, /* a step with `times`: one event for all repetitions */
+    EVENT_PAGE,   /* octets that no script made */
+    EVENT_SCRIPT_END,
+    EVENT_STALL,
+    EVENT_RELEASE,
+    EVENT_READING_OFF,
+    EVENT_READING_ON,
+    EVENT_CLIENT_FIN,
+    EVENT_CLIENT_RST,
+    EVENT_CLOSE_FIN, /* the server closed */
+    EVENT_CLOSE_RST,
+    EVENT_WAIT_LIMIT,
+    EVENT_HTTP10,
+    EVENT_BAD_REQUEST,
+    EVENT_TLS_HELLO,
+    EVENT_UPGRADE_IGNORED,
+    EVENT_TUNNEL,
+    EVENT_MIXED_RUNS,
+    EVENT_BLOCKED, /* the socket took no more */
+    EVENT_DRAINED,
+};
+
+enum event_flag {
+    /* EVENT_REQUEST stands for further events at the same moment: the octets received were just
+     * this head; the request has no content and is complete; it has the turn. */
+    EVENT_WITH_RECEIVED = 1,
+    EVENT_WITH_END = 2,
+    EVENT_WITH_TURN = 4,
+    EVENT_QUEUED = 8,
+    EVENT_FIRST_ON_CONNECTION = 16,
+    EVENT_WITH_PARAMS = 32,
+    EVENT_WITH_SCRIPT_END = 64, /* EVENT_SEND, EVENT_PAGE */
+    EVENT_IS_V6 = 128,          /* EVENT_ACCEPT */
+};
+
+/* The beginning of every record; `size` octets later the next one begins. */
+struct event {
+    int64_t t_ns; /* monotonic */
+    uint32_t size;
+    uint32_t conn;
+    uint32_t exchange; /* or EXCHANGE_NONE */
+    uint8_t kind;      /* enum event_kind */
+    uint8_t flags;     /* of enum event_flag */
+    uint16_t port;     /* EVENT_ACCEPT */
+};
+
+struct event_accept {
+    struct event event;
+    uint8_t address[16]; /* network order; IPv4 in the first four */
+};
+
+struct event_octets { /* EVENT_RECEIVED, EVENT_PAGE */
+    struct event event;
+    uint64_t offset;
+    uint32_t len;
+    uint32_t kept; /* octets follow */
+    char octets[];
+};
+
+struct event_request {
+    struct event event;
+    const struct script *script; /* borrowed; NULL: answered by a page */
+    const char *resource;        /* borrowed; NULL: none */
+    uint64_t offset;
+    uint32_t visit; /* from 1 */
+    uint32_t head_len;
+    char head[]; /* the octets; then, WITH_PARAMS, aligned, one int64_t per parameter */
+};
+
+struct event_request_end {
+    struct event event;
+    uint64_t len;
+    uint32_t kept;  /* octets follow */
+    char sha256[68]; /* hexadecimal, NUL-terminated; empty when it is to be computed */
+    char octets[];
+};
+
+struct event_send {
+    struct event event; /* t_ns: when its last octet left */
+    int64_t due_ns;
+    uint64_t offset;
+    uint32_t len;    /* octets that left */
+    uint32_t step;
+};
+
+struct event_piece { /* EVENT_SEND when `size` says so: part of a split step */
+    struct event_send send;
+    uint64_t from;          /* within the step's octets */
+    uint64_t repetition;
+    uint32_t piece, pieces;
+    int64_t unread_before;  /* of the peer when it left; or PLAYER_UNREAD_UNKNOWN, ALONE_NOT_ASKED */
+    int64_t unread_after;   /* when the next piece left */
+};
+
+struct event_repeat {
+    struct event event; /* t_ns: when the first repetition left */
+    int64_t due_ns;     /* of the first repetition */
+    int64_t last_left_ns;
+    int64_t worst_late_ns;
+    uint64_t offset;
+    uint64_t len; /* of all repetitions that left */
+    uint64_t times;
+    uint32_t unit_len;
+    uint32_t step;
+    uint32_t first_count, first_cap;
+    struct {
+        int64_t due_ns;
+        uint32_t late_us;
+        uint32_t batch; /* repetitions in the same write from here on */
+    } __attribute__((packed)) *first; /* owned */
+};
+
+struct event_step { /* EVENT_WAIT_LIMIT */
+    struct event event;
+    uint32_t step;
+};
+
+struct event_text { /* EVENT_BAD_REQUEST, EVENT_TLS_HELLO */
+    struct event event;
+    const char *reason; /* static */
+    int64_t status;     /* of the answer, 0: none */
+    uint32_t len;       /* of the method, where it is unknown */
+    char method[];
+};
+
+struct transcript_chunk;
+
+struct transcript {
+    struct clock_pair origin;
+    struct transcript_chunk *first, *last; /* owned */
+    struct event *latest;                  /* the last record, or NULL */
+    size_t memory;
+    size_t octets;                         /* kept */
+    uint64_t dropped;
+    int64_t worst_late_ns;
+    bool off; /* nothing is kept */
+};
+
+void transcript_init(struct transcript *transcript, struct clock_pair origin, bool off);
+void transcript_fini(struct transcript *transcript);
+
+/* Where and when: the first arguments of everything below. */
+struct moment {
+    struct transcript *transcript;
+    int64_t now_ns;
+    uint32_t conn;
+    uint32_t exchange;
+};
+
+/* An event that has nothing but its name. */
+void transcript_note(struct moment at, enum event_kind kind);
+void transcript_accept(struct moment at, const uint8_t address[16], bool is_v6, uint16_t port);
+void transcript_received(struct moment at, uint64_t offset, struct bytes octets);
+struct request_note {
+    const struct script *script;
+    const char *resource;
+    const int64_t *params; /* NULL: those of the run */
+    size_t param_count;
+    struct bytes head;
+    uint64_t offset;
+    uint32_t visit;
+    uint8_t flags;
+};
+void transcript_request(struct moment at, const struct request_note *note);
+/* `sha256` may be NULL while all `len` octets are given. */
+void transcript_request_end(struct moment at, uint64_t len, struct bytes octets,
+                            const char *sha256);
+void transcript_send(struct moment at, size_t step, int64_t due_ns, uint64_t offset, uint64_t len);
+struct piece_note {
+    uint64_t from, repetition;
+    uint32_t piece, pieces;
+    int64_t unread_before;
+};
+/* Returns the record, so that unread_after can be told; NULL when it was dropped. */
+struct event_piece *transcript_piece(struct moment at, size_t step, int64_t due_ns, uint64_t offset,
+                                     uint64_t len, const struct piece_note *note);
+/* The first repetitions of a step; NULL when it was dropped. Later ones are added to the record. */
+struct event_repeat *transcript_repeat(struct moment at, size_t step, int64_t due_ns,
+                                       uint64_t offset, uint64_t unit_len);
+void transcript_repeat_add(struct transcript *transcript, struct event_repeat *repeat,
+                           int64_t due_ns, int64_t left_ns, uint64_t count, uint64_t len);
+void transcript_page(struct moment at, uint64_t offset, struct bytes octets);
+void transcript_wait_limit(struct moment at, size_t step);
+void transcript_bad_request(struct moment at, enum event_kind kind, const char *reason, int status,
+                            struct bytes method);
+
+/* Walks the records: NULL before the first, NULL after the last. */
+struct transcript_cursor {
+    const struct transcript_chunk *chunk;
+    size_t at;
+};
+const struct event *transcript_next(const struct transcript *transcript,
+                                    struct transcript_cursor *cursor);
+
+#endif

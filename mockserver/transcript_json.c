@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: MIT */
+#include "transcript_json.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "digest.h"
+#include "h1_request.h"
+#include "h1_response.h"
+#include "host.h"
+#include "json.h"
+#include "octets.h"
+#include "player.h"
+#include "xmalloc.h"
+
+enum { CLASSIFIED_OCTETS = 4 * 1024 * 1024 }; /* of the repetitions of one step, at most */
+
+/* What must be remembered of an exchange to render and classify what it sent. */
+struct replay {
+    const struct event_request *request; /* NULL: a script that played at accept */
+    struct octets reader;
+    struct octets_spans spans; /* of the step whose pieces are being written; owned */
+    bool begun;
+};
+
+struct transcript_writer {
+    struct run *run; /* a reference */
+    struct json json;
+    struct transcript_cursor cursor;
+    size_t events_left;
+    struct replay **exchanges; /* owned; by number, NULL until something was sent */
+    size_t exchange_count;
+    struct replay **accepts; /* owned; by number of the connection, for scripts at accept */
+    size_t accept_count;
+    struct buf unit;            /* owned; one rendered step */
+    struct octets_spans sliced; /* owned */
+    size_t octets;              /* of sends, written so far */
+    uint64_t dropped;
+    double pace;
+    const char *transport;
+    bool complete;
+    bool begun;
+};
+
+static const char *const names[] = {
+    [EVENT_ACCEPT] = "accept",
+    [EVENT_RECEIVED] = "received",
+    [EVENT_REQUEST] = "request",
+    [EVENT_REQUEST_END] = "request-end",
+    [EVENT_TURN] = "turn",
+    [EVENT_SEND] = "send",
+    [EVENT_REPEAT] = "send",
+    [EVENT_PAGE] = "send",
+    [EVENT_SCRIPT_END] = "script-end",
+    [EVENT_STALL] = "stall",
+    [EVENT_RELEASE] = "release",
+    [EVENT_READING_OFF] = "reading-off",
+    [EVENT_READING_ON] = "reading-on",
+    [EVENT_CLIENT_FIN] = "client-fin",
+    [EVENT_CLIENT_RST] = "client-rst",
+    [EVENT_CLOSE_FIN] = "close",
+    [EVENT_CLOSE_RST] = "close",
+    [EVENT_WAIT_LIMIT] = "wait-limit",
+    [EVENT_HTTP10] = "http10",
+    [EVENT_BAD_REQUEST] = "bad-request",
+    [EVENT_TLS_HELLO] = "tls-hello",
+    [EVENT_UPGRADE_IGNORED] = "upgrade-ignored",
+    [EVENT_TUNNEL] = "tunnel",
+    [EVENT_MIXED_RUNS] = "mixed-runs",
+    [EVENT_BLOCKED] = "blocked",
+    [EVENT_DRAINED] = "drained",
+};
+
+const char *transcript_json_name(enum event_kind kind)
+{
+    return names[kind];
+}
+
+struct transcript_writer *transcript_writer_new(struct run *run, bool complete, double pace,
+                                                const char *transport)
+{
+    struct transcript_writer *writer = xcalloc(1, sizeof *writer);
+    writer->run = run_ref(run);
+    writer->pace = pace;
+    writer->transport = transport;
+    writer->dropped = run->transcript.dropped;
+    writer->complete = complete && writer->dropped == 0 && !run->transcript.off;
+    struct transcript_cursor cursor = {0};
+    const struct event *event;
+    while ((event = transcript_next(&run->transcript, &cursor))) {
+        writer->events_left++;
+    }
+    return writer;
+}
+
+static void free_replays(struct replay **replays, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (replays[i]) {
+            octets_spans_fini(&replays[i]->spans);
+            free(replays[i]);
+        }
+    }
+    free(replays);
+}
+
+void transcript_writer_free(struct transcript_writer *writer)
+{
+    if (!writer) {
+        return;
+    }
+    free_replays(writer->exchanges, writer->exchange_count);
+    free_replays(writer->accepts, writer->accept_count);
+    octets_spans_fini(&writer->sliced);
+    buf_fini(&writer->unit);
+    run_unref(writer->run);
+    free(writer);
+}
+
+static struct replay *replay_at(struct replay ***replays, size_t *count, size_t index)
+{
+    if (index >= *count) {
+        size_t grown = *count ? *count : 8;
+        while (grown <= index) {
+            grown *= 2;
+        }
+        *replays = xreallocarray(*replays, grown, sizeof **replays);
+        memset(*replays + *count, 0, (grown - *count) * sizeof **replays);
+        *count = grown;
+    }
+    if (!(*replays)[index]) {
+        (*replays)[index] = xcalloc(1, sizeof ***replays);
+    }
+    return (*replays)[index];
+}
+
+static struct replay *replay_of(struct transcript_writer *writer, const struct event *event)
+{
+    return event->exchange == EXCHANGE_NONE
+               ? replay_at(&writer->accepts, &writer->accept_count, event->conn)
+               : replay_at(&writer->exchanges, &writer->exchange_count, event->exchange);
+}
+
+static const int64_t *params_of(const struct transcript_writer *writer,
+                                const struct event_request *request)
+{
+    if (!request || !(request->event.flags & EVENT_WITH_PARAMS)) {
+        return writer->run->params;
+    }
+    size_t at = (sizeof *request + request->head_len + 7) & ~(size_t)7;
+    return (const int64_t *)(const void *)((const char *)request + at);
+}
+
+static struct place place_of(const struct transcript_writer *writer, const struct event *event,
+                             const struct replay *replay)
+{
+    const struct run *run = writer->run;
+    const struct event_request *request = replay->request;
+    struct place place = {
+        .scenario = run->scenario->id,
+        .run = run->token,
+        .resource = request ? request->resource : "on-connect",
+        .params = params_of(writer, request),
+        .script = request ? request->script : &run->scenario->on_connect,
+        .exchange = event->exchange == EXCHANGE_NONE ? -1 : (int64_t)event->exchange,
+    };
+    if (request) {
+        struct bytes method, target, version;
+        h1_request_line(bytes_of(request->head, request->head_len), &method, &target, &version);
+        place.is_head = bytes_equal_str(method, "HEAD");
+        place.is_connect = bytes_equal_str(method, "CONNECT");
+    }
+    return place;
+}
+
+/* ---- members ---- */
+
+static void begin_event(struct transcript_writer *writer, const struct event *event,
+                        const char *name)
+{
+    struct json *json = &writer->json;
+    json_object(json);
+    json_key_ms(json, "t", event->t_ns - writer->run->transcript.origin.monotonic_ns);
+    json_key_int(json, "conn", event->conn);
+    if (event->exchange != EXCHANGE_NONE) {
+        json_key_int(json, "exchange", event->exchange);
+    }
+    json_key_text(json, "event", name);
+}
+
+static void ms_since_origin(struct transcript_writer *writer, const char *key, int64_t ns)
+{
+    json_key_ms(&writer->json, key, ns - writer->run->transcript.origin.monotonic_ns);
+}
+
+static void write_spans(struct json *json, const struct octets_spans *spans)
+{
+    json_key_array(json, "spans");
+    for (size_t i = 0; i < spans->count; i++) {
+        json_array(json);
+        json_int(json, (int64_t)spans->items[i].start);
+        json_int(json, (int64_t)spans->items[i].end);
+        json_text(json, octets_class_name(spans->items[i].class));
+        json_end_array(json);
+    }
+    json_end_array(json);
+}
+
+/* Past the caps the octets are left out, and what could be compared with them is told instead. */
+static void write_sent(struct transcript_writer *writer, struct bytes octets,
+                       const struct octets_spans *spans)
+{
+    struct json *json = &writer->json;
+    if (octets.len <= TRANSCRIPT_EVENT_OCTETS &&
+        writer->octets + octets.len <= TRANSCRIPT_RUN_OCTETS) {
+        writer->octets += octets.len;
+        json_key_octets(json, "bytes", octets);
+    } else {
+        char hex[DIGEST_HEX_SIZE];
+        struct digest content = {0};
+        uint64_t content_len = 0;
+        digest_sha256_hex(octets, hex);
+        json_key_text(json, "sha256", hex);
+        for (size_t i = 0; i < spans->count; i++) {
+            if (spans->items[i].class == OCTETS_CONTENT) {
+                size_t len = spans->items[i].end - spans->items[i].start;
+                digest_add(&content, bytes_of(octets.data + spans->items[i].start, len));
+                content_len += len;
+            }
+        }
+        if (content_len > 0) {
+            digest_hex(&content, hex);
+            json_key_int(json, "content_len", (int64_t)content_len);
+            json_key_text(json, "content_sha256", hex);
+        }
+        digest_fini(&content);
+    }
+    write_spans(json, spans);
+}
+
+/* ---- events ---- */
+
+static void write_accept(struct transcript_writer *writer, const struct event *event)
+{
+    const struct event_accept *accept = (const struct event_accept *)event;
+    char host[INET6_ADDRSTRLEN], peer[INET6_ADDRSTRLEN + 16];
+    bool is_v6 = event->flags & EVENT_IS_V6;
+    inet_ntop(is_v6 ? AF_INET6 : AF_INET, accept->address, host, sizeof host);
+    snprintf(peer, sizeof peer, is_v6 ? "[%s]:%u" : "%s:%u", host, event->port);
+    json_key_text(&writer->json, "peer", peer);
+}
+
+static void write_received(struct transcript_writer *writer, const struct event *event)
+{
+    const struct event_octets *received = (const struct event_octets *)event;
+    json_key_int(&writer->json, "offset", (int64_t)received->offset);
+    json_key_int(&writer->json, "len", received->len);
+    if (received->kept == received->len) {
+        json_key_octets(&writer->json, "bytes", bytes_of(received->octets, received->len));
+    }
+}
+
+static void write_fields(struct json *json, struct bytes head)
+{
+    const char *at = NULL;
+    struct bytes name, value;
+    json_key_array(json, "fields");
+    while (h1_request_next_field(head, &at, &name, &value)) {
+        json_array(json);
+        json_octets(json, name);
+        json_octets(json, value);
+        json_end_array(json);
+    }
+    json_end_array(json);
+}
+
+static void write_request(struct transcript_writer *writer, const struct event *event)
+{
+    const struct event_request *request = (const struct event_request *)event;
+    struct json *json = &writer->json;
+    struct bytes head = bytes_of(request->head, request->head_len);
+    struct bytes method, target, version;
+    h1_request_line(head, &method, &target, &version);
+    json_key_text(json, "resource", request->resource);
+    json_key_int(json, "visit", request->visit);
+    json_key_octets(json, "method", method);
+    json_key_octets(json, "target", target);
+    json_key_octets(json, "version", version);
+    write_fields(json, head);
+    json_key_bool(json, "queued", event->flags & EVENT_QUEUED);
+    json_key_bool(json, "first_on_connection", event->flags & EVENT_FIRST_ON_CONNECTION);
+    json_key_int(json, "offset", (int64_t)request->offset);
+    json_key_int(json, "head_len", request->head_len);
+    if (event->flags & EVENT_WITH_PARAMS) {
+        const struct scenario *scenario = writer->run->scenario;
+        json_key_object(json, "params");
+        for (size_t i = 0; i < scenario->param_count; i++) {
+            json_key_int(json, scenario->params[i].name, params_of(writer, request)[i]);
+        }
+        json_end_object(json);
+    }
+    if (request->script || event->exchange == EXCHANGE_NONE) {
+        struct replay *replay = replay_of(writer, event);
+        replay->request = request;
+    }
+}
+
+static void write_request_end(struct transcript_writer *writer, const struct event *event)
+{
+    const struct event_request_end *end = (const struct event_request_end *)event;
+    struct json *json = &writer->json;
+    struct bytes body = bytes_of(end->octets, end->kept);
+    char hex[DIGEST_HEX_SIZE];
+    json_key_int(json, "body_len", (int64_t)end->len);
+    if (end->len == 0) {
+        json_key_null(json, "body_sha256");
+    } else if (end->sha256[0]) {
+        json_key_text(json, "body_sha256", end->sha256);
+    } else {
+        digest_sha256_hex(body, hex);
+        json_key_text(json, "body_sha256", hex);
+    }
+    if (end->kept == end->len) {
+        json_key_octets(json, "body", body);
+    }
+}
+
+static void begin_replay(const struct place *place, struct replay *replay)
+{
+    if (!replay->begun) {
+        replay->begun = true;
+        octets_init(&replay->reader, bytes_of_str(place->is_head      ? "HEAD"
+                                                  : place->is_connect ? "CONNECT"
+                                                                      : "GET"));
+    }
+}
+
+static struct bytes render(struct transcript_writer *writer, const struct place *place, size_t step)
+{
+    buf_clear(&writer->unit);
+    h1_response_render(place, step, &writer->unit);
+    return buf_bytes(&writer->unit);
+}
+
+static enum octet_class class_of(const struct place *place, size_t step)
+{
+    const struct step *what = &place->script->steps[step];
+    return what->kind == STEP_SEND ? what->u.send.as : OCTETS_AUTO;
+}
+
+static void write_send(struct transcript_writer *writer, const struct event *event)
+{
+    const struct event_send *send = (const struct event_send *)event;
+    const struct event_piece *piece =
+        event->size >= sizeof *piece ? (const struct event_piece *)event : NULL;
+    struct json *json = &writer->json;
+    struct replay *replay = replay_of(writer, event);
+    struct place place = place_of(writer, event, replay);
+    begin_replay(&place, replay);
+    struct bytes unit = render(writer, &place, send->step);
+    if (!piece || piece->piece == 0) {
+        octets_classify(&replay->reader, unit, class_of(&place, send->step), &replay->spans);
+    }
+    json_key_int(json, "step", send->step);
+    json_key_int(json, "line", place.script->steps[send->step].line);
+    if (piece) {
+        json_key_int(json, "piece", piece->piece);
+        json_key_int(json, "pieces", piece->pieces);
+        json_key_int(json, "repetition", (int64_t)piece->repetition);
+    }
+    ms_since_origin(writer, "due", send->due_ns);
+    ms_since_origin(writer, "left", event->t_ns);
+    json_key_int(json, "offset", (int64_t)send->offset);
+    json_key_int(json, "len", send->len);
+    uint64_t from = piece ? piece->from : 0;
+    assert(from + send->len <= unit.len);
+    octets_slice(&replay->spans, from, from + send->len, &writer->sliced);
+    write_sent(writer, bytes_of(unit.data + from, send->len), &writer->sliced);
+    int64_t after = piece ? piece->unread_after : ALONE_NOT_ASKED;
+    json_key_text(json, "alone",
+                  after == ALONE_NOT_ASKED         ? "n/a"
+                  : after == PLAYER_UNREAD_UNKNOWN ? "unknown"
+                  : after == 0                     ? "yes"
+                                                   : "no");
+    if (piece && piece->unread_before >= 0) {
+        json_key_int(json, "unread_before", piece->unread_before);
+    } else {
+        json_key_null(json, "unread_before");
+    }
+}
+
+static void write_first(struct transcript_writer *writer, const struct event_repeat *repeat)
+{
+    struct json *json = &writer->json;
+    uint32_t written = 0;
+    json_key_array(json, "first");
+    for (uint32_t i = 0; i < repeat->first_count; i++) {
+        for (uint32_t j = 0; j < repeat->first[i].batch && written < TRANSCRIPT_FIRST; j++) {
+            int64_t due = repeat->first[i].due_ns - writer->run->transcript.origin.monotonic_ns;
+            json_array(json);
+            json_ms(json, due);
+            json_ms(json, due + repeat->first[i].late_us * CLOCK_NS_PER_US);
+            json_end_array(json);
+            written++;
+        }
+    }
+    json_end_array(json);
+}
+
+static void write_repeat(struct transcript_writer *writer, const struct event *event)
+{
+    const struct event_repeat *repeat = (const struct event_repeat *)event;
+    struct json *json = &writer->json;
+    struct replay *replay = replay_of(writer, event);
+    struct place place = place_of(writer, event, replay);
+    begin_replay(&place, replay);
+    struct bytes unit = render(writer, &place, repeat->step);
+    enum octet_class class = class_of(&place, repeat->step);
+    octets_classify(&replay->reader, unit, class, &replay->spans);
+    struct octets_spans later = {0};
+    for (uint64_t i = 1; i < repeat->times && i * unit.len < CLASSIFIED_OCTETS; i++) {
+        octets_classify(&replay->reader, unit, class, &later);
+    }
+    octets_spans_fini(&later);
+    json_key_int(json, "step", repeat->step);
+    json_key_int(json, "line", place.script->steps[repeat->step].line);
+    json_key_int(json, "times", (int64_t)repeat->times);
+    ms_since_origin(writer, "due", repeat->due_ns);
+    ms_since_origin(writer, "left", event->t_ns);
+    ms_since_origin(writer, "first_left", event->t_ns);
+    ms_since_origin(writer, "last_left", repeat->last_left_ns);
+    json_key_ms(json, "worst_late", repeat->worst_late_ns);
+    json_key_int(json, "offset", (int64_t)repeat->offset);
+    json_key_int(json, "len", (int64_t)repeat->len);
+    json_key_int(json, "unit_len", repeat->unit_len);
+    write_sent(writer, unit, &replay->spans);
+    write_first(writer, repeat);
+    json_key_text(json, "alone", "n/a");
+    json_key_null(json, "unread_before");
+}
+
+static void write_page(struct transcript_writer *writer, const struct event *event)
+{
+    const struct event_octets *page = (const struct event_octets *)event;
+    struct json *json = &writer->json;
+    struct octets reader;
+    struct octets_spans spans = {0};
+    json_key_null(json, "step");
+    ms_since_origin(writer, "due", event->t_ns);
+    ms_since_origin(writer, "left", event->t_ns);
+    json_key_int(json, "offset", (int64_t)page->offset);
+    json_key_int(json, "len", page->len);
+    struct bytes octets = bytes_of(page->octets, page->kept);
+    if (page->kept == page->len) {
+        octets_init(&reader, bytes_of_str("GET"));
+        octets_classify(&reader, octets, OCTETS_AUTO, &spans);
+        write_sent(writer, octets, &spans);
+        octets_spans_fini(&spans);
+    }
+    json_key_text(json, "alone", "n/a");
+    json_key_null(json, "unread_before");
+}
+
+static void write_text(struct transcript_writer *writer, const struct event *event)
+{
+    const struct event_text *text = (const struct event_text *)event;
+    json_key_text(&writer->json, "reason", text->reason);
+    if (text->status) {
+        json_key_int(&writer->json, "status", text->status);
+    }
+    if (text->len > 0) {
+        json_key_octets(&writer->json, "method", bytes_of(text->method, text->len));
+    }
+}
+
+static void write_members(struct transcript_writer *writer, const struct event *event)
+{
+    struct json *json = &writer->json;
+    switch ((enum event_kind)event->kind) {
+    case EVENT_ACCEPT:
+        write_accept(writer, event);
+        return;
+    case EVENT_RECEIVED:
+        write_received(writer, event);
+        return;
+    case EVENT_REQUEST:
+        write_request(writer, event);
+        return;
+    case EVENT_REQUEST_END:
+        write_request_end(writer, event);
+        return;
+    case EVENT_SEND:
+        write_send(writer, event);
+        return;
+    case EVENT_REPEAT:
+        write_repeat(writer, event);
+        return;
+    case EVENT_PAGE:
+        write_page(writer, event);
+        return;
+    case EVENT_WAIT_LIMIT:
+        json_key_int(json, "step", ((const struct event_step *)event)->step);
+        return;
+    case EVENT_CLOSE_FIN:
+    case EVENT_CLOSE_RST:
+        json_key_text(json, "by", "server");
+        json_key_text(json, "how", event->kind == EVENT_CLOSE_FIN ? "fin" : "rst");
+        return;
+    case EVENT_BAD_REQUEST:
+    case EVENT_TLS_HELLO:
+        write_text(writer, event);
+        return;
+    case EVENT_TURN:
+    case EVENT_SCRIPT_END:
+    case EVENT_STALL:
+    case EVENT_RELEASE:
+    case EVENT_READING_OFF:
+    case EVENT_READING_ON:
+    case EVENT_CLIENT_FIN:
+    case EVENT_CLIENT_RST:
+    case EVENT_HTTP10:
+    case EVENT_UPGRADE_IGNORED:
+    case EVENT_TUNNEL:
+    case EVENT_MIXED_RUNS:
+    case EVENT_BLOCKED:
+    case EVENT_DRAINED:
+        return;
+    }
+}
+
+static void write_named(struct transcript_writer *writer, const struct event *event,
+                        enum event_kind name)
+{
+    begin_event(writer, event, names[name]);
+    json_end_object(&writer->json);
+}
+
+/* One record, and the events that it stands for. */
+static void write_event(struct transcript_writer *writer, const struct event *event)
+{
+    struct json *json = &writer->json;
+    bool is_request = event->kind == EVENT_REQUEST;
+    if (is_request && event->flags & EVENT_WITH_RECEIVED) {
+        const struct event_request *request = (const struct event_request *)event;
+        struct event at = *event;
+        at.exchange = EXCHANGE_NONE;
+        begin_event(writer, &at, names[EVENT_RECEIVED]);
+        json_key_int(json, "offset", (int64_t)request->offset);
+        json_key_int(json, "len", request->head_len);
+        json_key_octets(json, "bytes", bytes_of(request->head, request->head_len));
+        json_end_object(json);
+    }
+    begin_event(writer, event, names[event->kind]);
+    write_members(writer, event);
+    json_end_object(json);
+    if (is_request && event->flags & EVENT_WITH_END) {
+        begin_event(writer, event, names[EVENT_REQUEST_END]);
+        json_key_int(json, "body_len", 0);
+        json_key_null(json, "body_sha256");
+        json_key_text(json, "body", "");
+        json_end_object(json);
+    }
+    if (is_request && event->flags & EVENT_WITH_TURN) {
+        write_named(writer, event, EVENT_TURN);
+    }
+    if ((event->kind == EVENT_SEND || event->kind == EVENT_PAGE) &&
+        event->flags & EVENT_WITH_SCRIPT_END) {
+        write_named(writer, event, EVENT_SCRIPT_END);
+    }
+}
+
+/* ---- the whole ---- */
+
+static void write_head(struct transcript_writer *writer)
+{
+    const struct run *run = writer->run;
+    struct json *json = &writer->json;
+    json_object(json);
+    json_key_int(json, "v", 1);
+    json_key_text(json, "run", run->token);
+    json_key_text(json, "scenario", run->scenario->id);
+    json_key_text(json, "transport", writer->transport);
+    json_key_object(json, "params");
+    for (size_t i = 0; i < run->scenario->param_count; i++) {
+        json_key_int(json, run->scenario->params[i].name, run->params[i]);
+    }
+    json_end_object(json);
+    json_key_int(json, "port", run->port);
+    json_key_bool(json, "leased", run->lease >= 0);
+    json_key_object(json, "clock");
+    json_key_ms(json, "realtime_ms", run->transcript.origin.realtime_ns);
+    json_key_ms(json, "monotonic_ms", run->transcript.origin.monotonic_ns);
+    json_end_object(json);
+    json_key(json, "pace");
+    json_real(json, writer->pace, 3);
+    json_key_bool(json, "complete", writer->complete);
+    json_key_int(json, "dropped_events", (int64_t)writer->dropped);
+    json_key_int(json, "late_requests", (int64_t)run->late_requests);
+    int64_t wait_ns = host_run_queue_wait_ns();
+    if (wait_ns < 0 || run->queue_wait_ns < 0) {
+        json_key_null(json, "run_queue_wait_ms");
+    } else {
+        json_key_ms(json, "run_queue_wait_ms", wait_ns - run->queue_wait_ns);
+    }
+    json_key_ms(json, "worst_late_ms", run->transcript.worst_late_ns);
+    json_key_array(json, "events");
+}
+
+bool transcript_writer_some(struct transcript_writer *writer, struct buf *out, size_t octets)
+{
+    size_t before = buf_len(out);
+    if (!writer->begun) {
+        writer->begun = true;
+        json_init(&writer->json, out);
+        write_head(writer);
+    }
+    writer->json.out = out;
+    while (writer->events_left > 0) {
+        const struct event *event = transcript_next(&writer->run->transcript, &writer->cursor);
+        assert(event);
+        write_event(writer, event);
+        writer->events_left--;
+        if (buf_len(out) - before >= octets) {
+            return false;
+        }
+    }
+    json_end_array(&writer->json);
+    json_end_object(&writer->json);
+    return true;
+}
