@@ -371,5 +371,5 @@ def test_guard_band(timers: str, steps: tuple[str, ...], good: bool) -> None:
 def test_requirements_are_not_looked_up_without_a_list() -> None:
     text = HEAD + "requirements: [none]\nscript:\n  - stall: yes\nexpect: {class: trait}\n" + TAIL
     assert parse_scenario("x.yaml", text.encode()).requirements == ("none",)
-    with pytest.raises(ScenarioError, match='requirement "none" is not in requirements.yaml'):
+    with pytest.raises(ScenarioError, match='requirement "none" is not in'):
         parse_scenario("x.yaml", text.encode(), "", {})
