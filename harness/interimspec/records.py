@@ -11,7 +11,7 @@ import platform
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from pathlib import Path
 from typing import Any
 
 from interimspec import VERSION
@@ -30,9 +30,15 @@ def evidence_name(case: Case) -> str:
     return f"evidence/{case.row.id}/{case.scenario.id}.{case.transport}.json"
 
 
-@cache
+_adapter_hashes: dict[tuple[Path, str], str] = {}
+
+
 def _adapter_hash(row: Row) -> str:
-    return row.adapter_sha256()
+    """Read once per row: an adapter that changes in the middle of a run is not noticed."""
+    key = (row.manifest.path, row.id)
+    if key not in _adapter_hashes:
+        _adapter_hashes[key] = row.adapter_sha256()
+    return _adapter_hashes[key]
 
 
 def case_record(

@@ -111,10 +111,11 @@ class Server:
             waited: set[asyncio.Future[Any]] = {answer, ended}
             await asyncio.wait(waited, timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
+                in_time = ended.done()
                 exit_ = await process.stop()
                 said = words.take().decode("utf-8", "replace").strip()
                 how = f"ended with {exit_.code}" if exit_ and exit_.code is not None else "ended"
-                if not ended.done():
+                if not in_time:
                     how = f"gave no ready line within {READY_SECONDS:.0f} s"
                 raise ServerFault(
                     f"the mock server {how}: {said or process.failure or '(no word)'}"

@@ -238,7 +238,7 @@ def _evidence(run: Path, record: Mapping[str, Any]) -> list[str]:
         text = str(process.get(name) or "").strip()
         if text:
             lines += ["", f"{name.removesuffix('_tail')} (its end)"]
-            lines += [f"  {visible(line)}" for line in text.splitlines()[-15:]]
+            lines += [f"  {visible(line[:300])}" for line in text.splitlines()[-15:]]
     repro = evidence.get("repro") or {}
     lines += ["", "By hand"]
     lines += [f"  {repro[name]}" for name in ("serve", "by_hand", "again") if repro.get(name)]

@@ -76,6 +76,7 @@ def pytest_words(arguments: argparse.Namespace) -> list[str]:
         *("--rootdir", str(matrix.parent)),
         *("-o", f"cache_dir={paths.BUILD / '.pytest_cache'}"),
         *("-W", "default"),
+        *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # we are imported: this is us
     ]
     rest = list(arguments.pytest)
     if not arguments.verbose:
