@@ -120,8 +120,9 @@ class Head:
     first_left: float
     left: float  # its last octet
     complete: bool  # up to and including the empty line
-    status: int | None  # None: not a status line of RFC 9112, section 4
+    status: int | None  # None: not a status line of RFC 9112, section 4, or not kept
     fields: tuple[tuple[str, str], ...]
+    kept: bool = True  # the server kept its octets
 
     @property
     def interim(self) -> bool:
@@ -147,9 +148,13 @@ class Final:
         return len(self.content) == self.content_length
 
     @property
-    def status(self) -> int:
-        assert self.head.status is not None
+    def status(self) -> int | None:
+        """None where the server did not keep the head."""
         return self.head.status
+
+    def may_be(self, status: int | None) -> bool:
+        """Whether a client that shows this status (None: it shows none) shows this response's."""
+        return status is None or self.status is None or status == self.status
 
 
 @dataclass(frozen=True, slots=True)

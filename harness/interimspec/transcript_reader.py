@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -69,7 +69,7 @@ def _read(data: Mapping[str, Any]) -> Transcript:
     for number, draft in sorted(drafts.items()):
         draft.sends.sort(key=lambda send: send.offset)
         stream, holes = _stream_of(draft)
-        refined, found = _refine(number, _runs_of(draft), stream)
+        refined, found = _refine(number, _runs_of(draft), stream, holes)
         for head in found:
             if head.exchange is not None:
                 heads[head.exchange].append(head)
@@ -188,9 +188,11 @@ def _send(raw: Mapping[str, Any], at: float, epoch: float) -> Send:
 
 def _spans(raw: Mapping[str, Any], unit: int) -> tuple[Span, ...]:
     """The spans of a send, which must cover every octet of one repetition."""
+    if "spans" not in raw:  # a page that was too long to be kept
+        return (Span(0, unit, "content"),)
     spans: list[Span] = []
     at = 0
-    for start, end, kind in raw.get("spans", []):
+    for start, end, kind in raw["spans"]:
         if kind not in OCTET_CLASSES:
             raise TranscriptError(f"unknown class of octets {kind!r}")
         if start != at or end < start:
@@ -224,7 +226,9 @@ def _stream_of(draft: _Draft) -> tuple[bytes, list[tuple[int, int]]]:
     return bytes(stream), holes
 
 
-def _refine(conn: int, runs: Iterable[Run], stream: bytes) -> tuple[list[Run], list[Head]]:
+def _refine(
+    conn: int, runs: Iterable[Run], stream: bytes, holes: Sequence[tuple[int, int]]
+) -> tuple[list[Run], list[Head]]:
     """Join the pieces of each head; turn what follows a complete final response into surplus."""
     refined: list[Run] = []
     heads: list[Head] = []
@@ -236,13 +240,13 @@ def _refine(conn: int, runs: Iterable[Run], stream: bytes) -> tuple[list[Run], l
         elif run.kind != "head":
             refined.append(run)
         elif _continues(heads, run):
-            heads[-1] = _head(conn, run, stream, heads[-1])
+            heads[-1] = _head(conn, run, stream, holes, heads[-1])
             refined.append(run)
         elif run.exchange in final_of:
             surplus_of.add(run.exchange)
             refined.append(replace(run, kind="surplus"))
         else:
-            heads.append(_head(conn, run, stream, None))
+            heads.append(_head(conn, run, stream, holes, None))
             refined.append(run)
         last = heads[-1] if heads and heads[-1].exchange == run.exchange else None
         if last is not None and last.complete and (last.status or 0) >= 200:
@@ -256,8 +260,17 @@ def _continues(heads: list[Head], run: Run) -> bool:
     return heads[-1].end == run.start and heads[-1].exchange == run.exchange
 
 
-def _head(conn: int, run: Run, stream: bytes, begun: Head | None) -> Head:
+def _head(
+    conn: int,
+    run: Run,
+    stream: bytes,
+    holes: Sequence[tuple[int, int]],
+    begun: Head | None,
+) -> Head:
     start = begun.start if begun else run.start
+    first_left = begun.first_left if begun else run.left
+    if any(first < run.end and start < last for first, last in holes):
+        return Head(conn, run.exchange, start, run.end, first_left, run.left, True, None, (), False)
     octets = stream[start : run.end].lstrip(b"\r\n")  # empty lines before it, RFC 9112, 2.2
     lines = octets.split(b"\n")
     match = _STATUS_LINE.fullmatch(lines[0])
@@ -277,7 +290,7 @@ def _head(conn: int, run: Run, stream: bytes, begun: Head | None) -> Head:
         exchange=run.exchange,
         start=start,
         end=run.end,
-        first_left=begun.first_left if begun else run.left,
+        first_left=first_left,
         left=run.left,
         complete=_END_OF_HEAD.search(octets) is not None,
         status=status if status is not None and status >= 100 else None,
@@ -318,10 +331,12 @@ def _exchange(
 
 
 def _final(exchange: Exchange, connections: Mapping[int, Connection]) -> Final | None:
-    head = next((h for h in exchange.heads if h.complete and _ends_exchange(h, exchange)), None)
+    connection = connections[exchange.conn]
+    head = next(
+        (h for h in exchange.heads if h.complete and _ends_exchange(h, exchange, connection)), None
+    )
     if head is None:
         return None
-    connection = connections[head.conn]
     runs = [r for r in connection.runs if r.exchange == exchange.number and r.start >= head.end]
     content = [run for run in runs if run.kind == "content"]
     length = sum(run.end - run.start for run in content)
@@ -357,7 +372,10 @@ def _known_start(connection: Connection, runs: Iterable[Run]) -> bytes:
     return bytes(octets)
 
 
-def _ends_exchange(head: Head, exchange: Exchange) -> bool:
+def _ends_exchange(head: Head, exchange: Exchange, connection: Connection) -> bool:
+    if not head.kept:  # only a final response has content
+        after = connection.runs_between(head.end, head.end + 1)
+        return any(run.exchange == exchange.number and run.kind == "content" for run in after)
     if head.status is None:
         return False
     if head.status >= 200:
@@ -381,6 +399,8 @@ def _is_complete(
     exchange: Exchange, head: Head, length: int, framing: bytes, connection: Connection
 ) -> bool:
     """RFC 9112, section 6.3, for what was sent."""
+    if not head.kept:
+        return True
     status = head.status or 0
     if exchange.method == "HEAD" or status in (204, 304) or status < 200:
         return True

@@ -69,6 +69,18 @@ def test_a_wait_that_ran_out_counts_while_the_client_waits() -> None:
     assert invalid(verdict_of(wire, told, state="deadline")) == (None, "error", "V1", "server")
 
 
+def test_a_wait_for_content_that_the_client_owes_is_its_own_doing() -> None:
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request("POST", body=b"order", sent=b"", fields=[("Expect", "100-continue")])
+    conn.head(first, 102, t=2)
+    wire.event("wait-limit", 8000, conn=1, exchange=first, step=2)
+    told = Teller(method="POST", body=b"order", probe=False)
+    assert verdict_of(wire, told, state="deadline").outcome == "hang"
+    told.failed("main", "timeout", at=10_001)
+    assert verdict_of(wire, told).outcome == "timeout"
+
+
 # ---------------------------------------------------------------- V2: the adapter
 
 

@@ -209,6 +209,22 @@ def test_octets_the_server_did_not_keep() -> None:
     assert transcript.connections[1].known(0, 65536)
 
 
+def test_a_head_the_server_did_not_keep() -> None:
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request()
+    conn.head(first, 102, t=2)
+    parts = [("head", head_octets(200, ["Content-Length: 70000"])), ("content", b"x" * 70_000)]
+    conn.send(first, parts, t=5, bytes=None, content_sha256="0" * 64)
+    exchange = wire.transcript().exchanges[0]
+    final = exchange.final
+    assert final is not None
+    assert (final.status, final.complete, final.content_length) == (None, True, 70_000)
+    assert final.content_sha256 == "0" * 64
+    assert final.may_be(200)
+    assert [head.status for head in exchange.interims] == [102]
+
+
 def test_the_request_and_what_the_client_sent() -> None:
     wire = Wire()
     conn = wire.connect()

@@ -123,7 +123,7 @@ def _request_side(case: Case) -> Connected | None:
     if not case.body:
         return None
     for exchange in case.chain:
-        if _PROBE_LINE.search(_content_region(case, exchange)):
+        if _PROBE_LINE.search(_read_as_content(case, exchange)):
             return _request_desync("request(probe)", exchange)
     for event in case.transcript.named("bad-request"):
         carried = [e for e in case.chain if e.conn == event.conn]
@@ -146,6 +146,15 @@ def _content_region(case: Case, exchange: Exchange) -> bytes:
     ]
     connection = case.transcript.connection_of(exchange)
     return connection.received_between(start, min(later) if later else None)
+
+
+def _read_as_content(case: Case, exchange: Exchange) -> bytes:
+    """What the server took, or still waits to take, for content of this request."""
+    if exchange.body_length is None:
+        return _content_region(case, exchange)
+    if exchange.body is not None:
+        return exchange.body
+    return _content_region(case, exchange)[: exchange.body_length]
 
 
 def _is_rest_of_content(case: Case, exchange: Exchange) -> bool:

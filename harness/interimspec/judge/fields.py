@@ -39,7 +39,7 @@ def differences(shown: Json | None, final: Final, exchange: Exchange) -> list[st
     """Names of fields of the final response that are missing or changed, and, with a "+", of those
     that came from an interim response. Empty where the client shows no fields at all."""
     listed = None if shown is None else shown.get("fields")
-    if not listed:
+    if not listed or not final.head.kept:
         return []
     has = _combined(listed)
     sent = _combined(final.head.fields)

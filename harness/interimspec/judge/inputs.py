@@ -173,7 +173,7 @@ class Case:
     def _handed_over(self, exchange: Exchange) -> bool:
         assert exchange.final is not None
         status = self.main.status if self.main.status is not None else self.main.error_status
-        if status is not None and status != exchange.final.status:
+        if not exchange.final.may_be(status):
             return False
         return not self.main.ok or equals_final(self.main, exchange)
 
@@ -253,9 +253,8 @@ def asks_again(exchange: Exchange) -> bool:
     final = exchange.final
     if final is None:
         return False
-    return final.status in _ASK_AGAIN or (
-        300 <= final.status <= 399 and bool(final.head.values("location"))
-    )
+    status = final.status or 0
+    return status in _ASK_AGAIN or (300 <= status <= 399 and bool(final.head.values("location")))
 
 
 def _only(events: Iterable[Json]) -> Json | None:

@@ -178,12 +178,12 @@ def _succeeded(case: Case, delivery: Delivery) -> Outcome:
     if delivery.foreign:  # O9
         return Outcome("foreign", "O9", {"got": list(delivery.got)})
     final, exchange, shown = case.final, case.final_exchange, case.main.status
-    if final is None or exchange is None or shown not in (None, final.status):
+    if final is None or exchange is None or not final.may_be(shown):
         return Outcome("silent", "O12", _silence(case))
     differing = differences(case.main.response, final, exchange)
     if delivery.whole:
         if not differing:  # O10
-            return Outcome("final", "O10", {"status": final.status})
+            return Outcome("final", "O10", {"status": final.status or shown})
         return Outcome("damaged", "O11", {"part": "fields", "fields": differing}, "fields")
     if "partial" in delivery.classes or shown is not None:  # O11
         data = {

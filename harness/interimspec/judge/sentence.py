@@ -58,9 +58,14 @@ def of_case(
 def _final(case: Case, outcome: Outcome, delivery: Delivery, factor: float | None) -> str:
     if outcome.rule == "O6":
         return f"reported the {outcome.data['status']} by the failure it documents for that status"
-    handed = f"handed over the {outcome.data['status']}"
+    handed = f"handed over {_the(outcome.data['status'])}"
     skipped = _interims(case)
     return f"skipped {skipped} and {handed}" if skipped else handed
+
+
+def _the(status: object) -> str:
+    """A status as people say it; what the server did not keep is just the final response."""
+    return "the final response" if status is None else f"the {status}"
 
 
 def _interims(case: Case) -> str:
@@ -103,18 +108,18 @@ def _foreign(case: Case, outcome: Outcome, delivery: Delivery, factor: float | N
 
 def _damaged(case: Case, outcome: Outcome, delivery: Delivery, factor: float | None) -> str:
     final = case.final
-    status = "final response" if final is None else str(final.status)
+    status = _the(None if final is None else final.status)
     if outcome.damaged == "fields":
         names = [str(name) for name in outcome.data["fields"]]
         lost = [name for name in names if not name.startswith("+")]
         leaked = [name[1:] for name in names if name.startswith("+")]
         what = [f"without {_listed(lost)} as sent"] if lost else []
         what += [f"with {_listed(leaked)} of an interim response"] if leaked else []
-        return f"handed over the {status}, but {' and '.join(what)}"
+        return f"handed over {status}, but {' and '.join(what)}"
     sent, got = outcome.data["sent"], outcome.data["delivered"]
     if final is not None and not final.complete:
-        return f"reported success with {got} octets of a {status} whose content was cut short"
-    return f"reported success with {got} of the {sent} octets of content of the {status}"
+        return f"reported success with {got} octets of {status}, whose content was cut short"
+    return f"reported success with {got} of the {sent} octets of content of {status}"
 
 
 def _silent(case: Case, outcome: Outcome, delivery: Delivery, factor: float | None) -> str:
@@ -123,7 +128,7 @@ def _silent(case: Case, outcome: Outcome, delivery: Delivery, factor: float | No
     if case.final is None:
         return f"reported success{status}, although no final response had been sent"
     what = "an empty response" if case.main.content_length == 0 else "a response"
-    return f"reported success with {what}{status} that is not the {case.final.status} sent"
+    return f"reported success with {what}{status} that is not {_the(case.final.status)} sent"
 
 
 def _failed(case: Case, outcome: Outcome, delivery: Delivery, factor: float | None) -> str:

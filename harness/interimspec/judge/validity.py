@@ -65,16 +65,25 @@ def _server(case: Case) -> Invalid | None:
     elif transcript.named("mixed-runs"):
         what = "one connection served this run and another one"
     else:
-        until = case.main.ended
-        for event in transcript.named("wait-limit"):
-            # A limit that passes when the client is long done aborts nothing that it saw.
-            if until is None or event.at <= until:
-                what = (
-                    f"the server waited in vain for the client and gave up the script "
-                    f"(step {event.data.get('step')})"
-                )
-                break
+        what = _vain_wait(case)
     return None if what is None else Invalid("V1", "error", "server", what, repeat=True)
+
+
+def _vain_wait(case: Case) -> str | None:
+    """The server waited for something that a client need not do, and gave up the script.
+
+    That a client does not send the content it announced is its own doing and is judged. A limit
+    that passes when the client is long done aborts nothing that it could see."""
+    until = case.main.ended
+    for event in case.transcript.named("wait-limit"):
+        owed = any(
+            exchange.number == event.exchange
+            and (exchange.ended is None or exchange.ended > event.at)
+            for exchange in case.chain
+        )
+        if not owed and (until is None or event.at <= until):
+            return f"the server waited in vain and gave up the script (step {event.data['step']})"
+    return None
 
 
 def _adapter(case: Case) -> Invalid | None:

@@ -49,7 +49,7 @@ def _invented_content(case: Case, main: Delivery, probe: Delivery | None) -> str
 def _too_early(case: Case, main: Delivery, probe: Delivery | None) -> str | None:
     """V7b: the final response, or its content, before it had left the server."""
     final, status, response = case.scripted_final, case.main.status, case.main.response
-    if response is not None and final is not None and status == final.status:
+    if response is not None and final is not None and status is not None and status == final.status:
         first = min(_times_of(case, status), default=None)
         at = float(response["at"])
         if first is not None and at < first - CLOCK_TOLERANCE_MS:
