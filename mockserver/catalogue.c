@@ -37,8 +37,8 @@ static void load_file(struct loading *l, const char *path, const char *family)
         return;
     }
     struct catalogue *catalogue = l->catalogue;
-    catalogue->scenarios = xreallocarray(catalogue->scenarios, catalogue->count + 1,
-                                         sizeof *catalogue->scenarios);
+    catalogue->scenarios =
+        xreallocarray(catalogue->scenarios, catalogue->count + 1, sizeof *catalogue->scenarios);
     catalogue->scenarios[catalogue->count++] = scenario;
 }
 

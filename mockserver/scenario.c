@@ -108,8 +108,9 @@ static bool name_resources(struct loader *l, const struct node *root, const stru
     if (script != NULL && start != NULL)
         return loader_fail(l, start->key, "script already says what start does; keep one of them");
     if (script == NULL && start == NULL)
-        return loader_fail(l, root, "a scenario needs the key \"script\", or \"start\" under "
-                                    "resources");
+        return loader_fail(l, root,
+                           "a scenario needs the key \"script\", or \"start\" under "
+                           "resources");
     size_t count = resources == NULL ? 0 : resources->count;
     scenario->resources = xcalloc(count + 1, sizeof *scenario->resources);
     scenario->resources[scenario->resource_count++].name = xstrdup("start");
@@ -214,9 +215,9 @@ static bool check_file_name(struct loader *l, const struct node *id)
 static bool read_scenario(struct loader *l, const struct node *root)
 {
     static const char *const keys[] = {
-        "id",       "title",      "requirements", "transports",  "params", "request",
-        "timers",   "script",     "resources",    "on-connect",  "probe",  "expect",
-        "vary",     "why",        "dispute",      "mutant_free", NULL,
+        "id",     "title",  "requirements", "transports",  "params", "request",
+        "timers", "script", "resources",    "on-connect",  "probe",  "expect",
+        "vary",   "why",    "dispute",      "mutant_free", NULL,
     };
     if (!loader_expect(l, root, NODE_MAP, "a scenario") ||
         !loader_check_keys(l, root, keys, "a scenario") || !read_id_and_title(l, root))
@@ -232,8 +233,7 @@ static bool read_scenario(struct loader *l, const struct node *root)
         return false;
     const struct node *on_connect = node_get(root, "on-connect");
     l->scenario->has_on_connect = l->in_on_connect = on_connect != NULL;
-    if (on_connect != NULL &&
-        !read_script(l, on_connect, "on-connect", &l->scenario->on_connect))
+    if (on_connect != NULL && !read_script(l, on_connect, "on-connect", &l->scenario->on_connect))
         return false;
     if (params != NULL && !check_params_used(l, params))
         return false;

@@ -28,9 +28,9 @@ struct duration {
 };
 
 struct param {
-    char *name;          /* owned */
+    char *name; /* owned */
     int64_t default_value;
-    int64_t min, max;    /* both inclusive */
+    int64_t min, max; /* both inclusive */
 };
 
 enum step_kind {
@@ -76,7 +76,8 @@ enum body_fill {
     FILL_OCTETS, /* all 256 octet values in turn */
 };
 
-/* Class of octets on a connection, as an ideal RFC 9112 reader would see them. AUTO: work it out. */
+/* Class of octets on a connection, as an ideal RFC 9112 reader would see them. AUTO: work it out.
+ */
 enum octet_class {
     OCTETS_AUTO,
     OCTETS_HEAD,
@@ -100,20 +101,20 @@ struct fields {
 
 struct respond_step {
     struct int_value status;
-    bool has_reason;        /* false: the registered phrase */
-    struct bytes reason;    /* owned */
-    struct bytes version;   /* "1.1" unless the file says otherwise; owned */
+    bool has_reason;      /* false: the registered phrase */
+    struct bytes reason;  /* owned */
+    struct bytes version; /* "1.1" unless the file says otherwise; owned */
     struct fields fields;
-    char *location;         /* owned; name of a resource, or NULL */
-    struct bytes set_cookie;/* owned; "name=value", empty if none */
+    char *location;          /* owned; name of a resource, or NULL */
+    struct bytes set_cookie; /* owned; "name=value", empty if none */
     enum framing framing;
-    bool has_length;        /* Content-Length says `length`, whatever is sent */
+    bool has_length; /* Content-Length says `length`, whatever is sent */
     struct int_value length;
     enum body_source body;
-    struct bytes body_bytes;     /* owned; BODY_BYTES */
-    struct int_value body_size;  /* BODY_SIZED */
+    struct bytes body_bytes;    /* owned; BODY_BYTES */
+    struct int_value body_size; /* BODY_SIZED */
     enum body_fill fill;
-    struct fields trailers;      /* FRAMING_CHUNKED only */
+    struct fields trailers; /* FRAMING_CHUNKED only */
 };
 
 struct send_step {
@@ -132,11 +133,11 @@ struct split {
 
 struct step {
     enum step_kind kind;
-    int line;                 /* in the file, for messages and transcripts */
-    bool forever;             /* `times: forever` */
-    struct int_value times;   /* 1 by default */
-    struct duration every;    /* from the start of one repetition to the next; 0: no pause */
-    struct split split;       /* STEP_RESPOND, STEP_SEND and STEP_BODY only */
+    int line;               /* in the file, for messages and transcripts */
+    bool forever;           /* `times: forever` */
+    struct int_value times; /* 1 by default */
+    struct duration every;  /* from the start of one repetition to the next; 0: no pause */
+    struct split split;     /* STEP_RESPOND, STEP_SEND and STEP_BODY only */
     union {
         struct {
             enum wait_for what;
@@ -144,8 +145,8 @@ struct step {
             int64_t limit_ns;        /* how long to wait before the script is aborted */
         } wait;
         struct respond_step respond;
-        struct bytes body;        /* owned */
-        struct fields trailers;   /* STEP_END_BODY */
+        struct bytes body;      /* owned */
+        struct fields trailers; /* STEP_END_BODY */
         struct send_step send;
         struct duration sleep;
         bool reading;
@@ -173,17 +174,17 @@ enum transport_bit {
 };
 
 struct scenario {
-    char *id;     /* owned; equals the file's name without .yaml */
-    char *title;  /* owned */
-    char *family; /* owned; the folder below the catalogue, slashes for nested ones */
-    char *path;   /* owned; as given, for messages */
-    unsigned transports; /* of enum transport_bit */
+    char *id;             /* owned; equals the file's name without .yaml */
+    char *title;          /* owned */
+    char *family;         /* owned; the folder below the catalogue, slashes for nested ones */
+    char *path;           /* owned; as given, for messages */
+    unsigned transports;  /* of enum transport_bit */
     struct param *params; /* owned */
     size_t param_count;
     struct resource *resources; /* owned; [0] is "start" */
     size_t resource_count;
     bool has_on_connect;
-    struct script on_connect;   /* plays at accept, on leased ports only */
+    struct script on_connect; /* plays at accept, on leased ports only */
 };
 
 /* Returns NULL and fills *error with "path:line:column: message" (owned by the caller) on bad

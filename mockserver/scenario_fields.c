@@ -21,8 +21,9 @@ static bool is_token(struct bytes text)
 
 static bool fail_name(struct loader *l, const struct node *node, const char *what)
 {
-    return loader_fail(l, node, "%s: the field name in \"%s\" is no token; use the step send for it",
-                       what, show(node->text).text);
+    return loader_fail(l, node,
+                       "%s: the field name in \"%s\" is no token; use the step send for it", what,
+                       show(node->text).text);
 }
 
 /* "Name: value" */
@@ -41,8 +42,8 @@ static bool read_field_line(struct loader *l, const struct node *node, const cha
         while (value_at < line.len && line.data[value_at] == ' ')
             value_at++;
         field->name = bytes_of(xmemdup0(line.data, name_len), name_len);
-        field->value = bytes_of(xmemdup0(line.data + value_at, line.len - value_at),
-                                line.len - value_at);
+        field->value =
+            bytes_of(xmemdup0(line.data + value_at, line.len - value_at), line.len - value_at);
         if (!is_token(field->name))
             good = fail_name(l, node, what);
     }

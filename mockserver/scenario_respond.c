@@ -162,19 +162,21 @@ static bool check_respond(struct loader *l, const struct node *map,
         return true;
     const struct node *at = body == NULL ? map : body;
     if (respond->body == BODY_OWN)
-        return loader_fail(l, at, "on-connect has no exchange for an own body to name; write "
-                                  "another body or none");
+        return loader_fail(l, at,
+                           "on-connect has no exchange for an own body to name; write "
+                           "another body or none");
     if (respond->body == BODY_SIZED && respond->fill == FILL_TEXT)
-        return loader_fail(l, at, "on-connect has no exchange for a text body to name; use fill: "
-                                  "octets");
+        return loader_fail(l, at,
+                           "on-connect has no exchange for a text body to name; use fill: "
+                           "octets");
     return true;
 }
 
 bool read_respond(struct loader *l, const struct node *node, struct respond_step *respond)
 {
-    static const char *const keys[] = {"status",     "reason",  "version", "fields", "location",
-                                       "set_cookie", "framing", "length",  "body",   "trailers",
-                                       NULL};
+    static const char *const keys[] = {"status",   "reason",     "version", "fields",
+                                       "location", "set_cookie", "framing", "length",
+                                       "body",     "trailers",   NULL};
     if (!loader_expect(l, node, NODE_MAP, "respond") ||
         !loader_check_keys(l, node, keys, "respond") || !read_head(l, node, respond))
         return false;

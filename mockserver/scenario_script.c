@@ -12,17 +12,16 @@
 
 /* What the steps read so far leave behind, as far as later steps depend on it. */
 struct so_far {
-    int open_line;           /* of the respond whose body comes later, 0 if none is open */
+    int open_line; /* of the respond whose body comes later, 0 if none is open */
     bool open_chunked;
     bool released;
-    const char *ended_by;    /* the verb after which no step can play, or NULL */
+    const char *ended_by; /* the verb after which no step can play, or NULL */
     int ended_line;
 };
 
-static const char *const step_keys[] = {"wait",    "respond", "body",  "end-body", "send",
-                                        "sleep",   "release", "stall", "reading",  "close",
-                                        "reset",   "times",   "every", "split",    "limit",
-                                        "as",      NULL};
+static const char *const step_keys[] = {
+    "wait",  "respond", "body",  "end-body", "send",  "sleep", "release", "stall", "reading",
+    "close", "reset",   "times", "every",    "split", "limit", "as",      NULL};
 enum { VERBS = STEP_RESET + 1 }; /* the first of step_keys, in the order of enum step_kind */
 
 /* --- verbs --- */
@@ -181,8 +180,9 @@ static bool read_times(struct loader *l, const struct node *times, const struct 
     if (every != NULL && times == NULL)
         return loader_fail(l, every->key, "every needs times: how often, or forever");
     if (step->forever && (every == NULL || (step->every.param < 0 && step->every.ns == 0)))
-        return loader_fail(l, times, "times: forever needs every with a pause, so as not to starve "
-                                     "other runs");
+        return loader_fail(l, times,
+                           "times: forever needs every with a pause, so as not to starve "
+                           "other runs");
     return true;
 }
 
@@ -203,7 +203,8 @@ static bool read_split(struct loader *l, const struct node *value, struct step *
         return true;
     }
     if (value->kind != NODE_LIST || value->count == 0)
-        return loader_fail(l, value, "split must be each-byte or a list of offsets such as [8, 15]");
+        return loader_fail(l, value,
+                           "split must be each-byte or a list of offsets such as [8, 15]");
     step->split.at = xcalloc(value->count, sizeof *step->split.at);
     for (const struct node *item = value->first; item != NULL; item = item->next) {
         struct int_value *at = &step->split.at[step->split.count++];
@@ -227,12 +228,9 @@ static bool read_modifiers(struct loader *l, const struct node *map, struct step
     static const char *const classes[] = {"head",    "interim-content", "framing",
                                           "content", "surplus",         NULL};
     bool good = true, octets = has_octets(step->kind);
-    const struct node *times =
-        modifier(l, map, "times", octets, "respond, body and send", &good);
-    const struct node *every =
-        modifier(l, map, "every", octets, "respond, body and send", &good);
-    const struct node *split =
-        modifier(l, map, "split", octets, "respond, body and send", &good);
+    const struct node *times = modifier(l, map, "times", octets, "respond, body and send", &good);
+    const struct node *every = modifier(l, map, "every", octets, "respond, body and send", &good);
+    const struct node *split = modifier(l, map, "split", octets, "respond, body and send", &good);
     const struct node *limit = modifier(l, map, "limit", step->kind == STEP_WAIT, "wait", &good);
     const struct node *as = modifier(l, map, "as", step->kind == STEP_SEND, "send", &good);
     if (!good || !read_times(l, times, every, step))
@@ -347,8 +345,9 @@ static const struct node *find_verb(struct loader *l, const struct node *map, en
     }
     const struct node *frames = node_get(map, "frames");
     if (frames != NULL) {
-        loader_fail(l, frames->key, "frames is reserved for raw h2 and h3 and not supported yet; "
-                                    "use respond");
+        loader_fail(l, frames->key,
+                    "frames is reserved for raw h2 and h3 and not supported yet; "
+                    "use respond");
         return NULL;
     }
     if (!loader_check_keys(l, map, step_keys, "a step"))
@@ -358,8 +357,9 @@ static const struct node *find_verb(struct loader *l, const struct node *map, en
             if (!node_is(value->key, step_keys[i]))
                 continue;
             if (verb != NULL) {
-                loader_fail(l, value->key, "a step does one thing, this one already says %s; begin "
-                                           "a new step with \"- %s:\"",
+                loader_fail(l, value->key,
+                            "a step does one thing, this one already says %s; begin "
+                            "a new step with \"- %s:\"",
                             verb->key->text.data, step_keys[i]);
                 return NULL;
             }
@@ -368,8 +368,9 @@ static const struct node *find_verb(struct loader *l, const struct node *map, en
         }
     }
     if (verb == NULL)
-        loader_fail(l, map, "a step needs something to do: wait, respond, body, end-body, send, "
-                            "sleep, release, stall, reading, close or reset");
+        loader_fail(l, map,
+                    "a step needs something to do: wait, respond, body, end-body, send, "
+                    "sleep, release, stall, reading, close or reset");
     return verb;
 }
 
@@ -386,8 +387,7 @@ static bool read_step(struct loader *l, const struct node *map, struct step *ste
            check_order(l, verb->key, step, so_far);
 }
 
-bool read_script(struct loader *l, const struct node *list, const char *what,
-                 struct script *script)
+bool read_script(struct loader *l, const struct node *list, const char *what, struct script *script)
 {
     struct so_far so_far = {0};
     if (!loader_expect(l, list, NODE_LIST, what))

@@ -226,8 +226,7 @@ static bool read_digits(struct loader *l, const struct node *node, struct bytes 
         number = number * 10 + (digits.data[i] - '0');
     if (number < min / unit->value || number > max / unit->value)
         return loader_fail(l, node, "%s \"%s\" is out of range: %" PRId64 " to %" PRId64 "%s", what,
-                           show(node->text).text, min / unit->value, max / unit->value,
-                           unit->name);
+                           show(node->text).text, min / unit->value, max / unit->value, unit->name);
     *value = number * unit->value;
     return true;
 }
@@ -255,8 +254,7 @@ bool read_literal(struct loader *l, const struct node *node, int64_t min, int64_
     if (!loader_expect(l, node, NODE_TEXT, what))
         return false;
     if (!is_digits(node->text))
-        return loader_fail(l, node, "%s must be a number, not \"%s\"", what,
-                           show(node->text).text);
+        return loader_fail(l, node, "%s must be a number, not \"%s\"", what, show(node->text).text);
     return read_digits(l, node, node->text, &no_unit, min, max, what, value);
 }
 

@@ -88,7 +88,8 @@ static bool check_octets(struct bytes text, struct yaml_reader_error *error)
         uint32_t code = 0;
         len = decode((const unsigned char *)text.data + i, text.len - i, &code);
         if (len == 0) {
-            fail(error, line, column, "octet 0x%02x is not UTF-8; inside double quotes write \\x%02x",
+            fail(error, line, column,
+                 "octet 0x%02x is not UTF-8; inside double quotes write \\x%02x",
                  (unsigned char)text.data[i], (unsigned char)text.data[i]);
             return false;
         }

@@ -21,7 +21,7 @@
 
 enum {
     YAML_READER_MAX_OCTETS = 256 * 1024,
-    YAML_READER_MAX_DEPTH = 16, /* maps and lists inside each other, the root included */
+    YAML_READER_MAX_DEPTH = 16,    /* maps and lists inside each other, the root included */
     YAML_READER_MAX_NODES = 10000, /* keys count too */
 };
 
@@ -29,13 +29,13 @@ enum node_kind { NODE_TEXT, NODE_LIST, NODE_MAP };
 
 struct node {
     enum node_kind kind;
-    bool quoted;         /* NODE_TEXT: was written in double quotes */
-    int line, column;    /* where it begins; both from 1, columns count code points */
-    struct bytes text;   /* NODE_TEXT: UTF-8, followed by a NUL that does not count; owned */
-    struct node *key;    /* its key when the parent is a map, else NULL; owned */
-    struct node *first;  /* NODE_LIST, NODE_MAP: the first item or value; owned */
-    struct node *next;   /* the next item or value of the same parent; owned */
-    size_t count;        /* NODE_LIST, NODE_MAP: items or values */
+    bool quoted;        /* NODE_TEXT: was written in double quotes */
+    int line, column;   /* where it begins; both from 1, columns count code points */
+    struct bytes text;  /* NODE_TEXT: UTF-8, followed by a NUL that does not count; owned */
+    struct node *key;   /* its key when the parent is a map, else NULL; owned */
+    struct node *first; /* NODE_LIST, NODE_MAP: the first item or value; owned */
+    struct node *next;  /* the next item or value of the same parent; owned */
+    size_t count;       /* NODE_LIST, NODE_MAP: items or values */
 };
 
 struct yaml_reader_error {
@@ -44,8 +44,8 @@ struct yaml_reader_error {
 };
 
 /* The root of the document, or NULL with *error filled. The tree does not refer to `text`. */
-__attribute__((warn_unused_result)) struct node *
-yaml_reader_parse(struct bytes text, struct yaml_reader_error *error);
+__attribute__((warn_unused_result)) struct node *yaml_reader_parse(struct bytes text,
+                                                                   struct yaml_reader_error *error);
 /* Frees a whole tree; NULL is allowed. */
 void node_free(struct node *root);
 

@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .scenario_reader import Field, ParamSpec
-from .scenario_script import Respond, Script, Step, has_no_content
+from .scenario_respond import Respond, has_no_content
+from .scenario_script import Script, Step
 
 _WITH_OCTETS = ("respond", "body", "send")
 _WAITS_FOR_CLIENT = ("next-request", "client-fin")

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from interimspec import scenario, scenario_expect, scenario_script
+from interimspec import scenario, scenario_expect, scenario_respond, scenario_script
 from interimspec.requirements import FILE_NAME
 from interimspec.yaml_subset import LIST, MAP, Node, SubsetError, parse_octets
 
@@ -83,7 +83,7 @@ def test_names_the_same_keys(schema: dict[str, Any]) -> None:
     assert list(schema["properties"]) == list(scenario.KEYS)
     for name, keys in (
         ("step", scenario_script.STEP_KEYS),
-        ("respond", scenario_script.RESPOND_KEYS),
+        ("respond", scenario_respond.RESPOND_KEYS),
         ("request", scenario_expect.REQUEST_KEYS),
         ("expect", scenario_expect.EXPECT_KEYS),
     ):
@@ -106,4 +106,4 @@ def test_names_the_same_words(schema: dict[str, Any]) -> None:
     assert step["as"]["enum"] == list(scenario_script.CLASSES_OF_OCTETS)
     assert step["wait"]["oneOf"][0]["enum"] == list(scenario_script.WAITS)
     respond = definitions["respond"]["properties"]
-    assert respond["framing"]["enum"] == list(scenario_script.FRAMINGS)
+    assert respond["framing"]["enum"] == list(scenario_respond.FRAMINGS)

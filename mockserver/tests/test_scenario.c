@@ -278,8 +278,8 @@ static void test_every_prefix(void **state)
     size_t accepted = 0;
     for (size_t i = 0; i <= len; i++) {
         char *error = NULL;
-        struct scenario *scenario = scenario_parse("every-step.yaml", "", bytes_of(text, i),
-                                                   &error);
+        struct scenario *scenario =
+            scenario_parse("every-step.yaml", "", bytes_of(text, i), &error);
         assert_true((scenario == NULL) == (error != NULL));
         accepted += scenario != NULL;
         scenario_free(scenario);

@@ -112,7 +112,9 @@ static void test_refuses_octets(void **state)
 {
     (void)state;
     refuse(bytes_of("a: \0\n", 5), 1, 4, "U+0000");
-    refuse_text("\xef\xbb\xbf" "a: b\n", 1, 1, "U+FEFF");
+    refuse_text("\xef\xbb\xbf"
+                "a: b\n",
+                1, 1, "U+FEFF");
     refuse_text("a: b\rc: d\n", 1, 5, "U+000D");
     refuse_text("a: b\r", 1, 5, "U+000D");
     refuse_text("a:\n- \xff\n", 2, 3, "0xff is not UTF-8");
@@ -142,13 +144,13 @@ static void test_limits(void **state)
     (void)state;
     struct yaml_reader_error error;
     struct buf nodes = {0}, too_many = {0}, deep = {0}, too_deep = {0}, hostile = {0}, large = {0};
-    struct node *root = yaml_reader_parse(
-        repeat(&nodes, "[", "x,", YAML_READER_MAX_NODES - 1, "]"), &error);
+    struct node *root =
+        yaml_reader_parse(repeat(&nodes, "[", "x,", YAML_READER_MAX_NODES - 1, "]"), &error);
     assert_non_null(root);
     assert_int_equal(root->count, YAML_READER_MAX_NODES - 1);
     node_free(root);
-    refuse(repeat(&too_many, "[", "x,", YAML_READER_MAX_NODES, "]"), 1,
-           2 * YAML_READER_MAX_NODES, "more than 10000 values");
+    refuse(repeat(&too_many, "[", "x,", YAML_READER_MAX_NODES, "]"), 1, 2 * YAML_READER_MAX_NODES,
+           "more than 10000 values");
     root = yaml_reader_parse(repeat(&deep, "", "- ", YAML_READER_MAX_DEPTH, "x\n"), &error);
     assert_non_null(root);
     node_free(root);
@@ -171,8 +173,9 @@ static void test_limits(void **state)
 static void test_every_prefix(void **state)
 {
     (void)state;
-    static const char text[] = "id: x\nparams: {n: {default: 1}}\nscript:\n  - send: \"a\\r\\n\"\n"
-                               "  - {respond: {fields: [\"A: \xc3\xa9\"]}}\nwhy: >\n  two\n  lines\n";
+    static const char text[] =
+        "id: x\nparams: {n: {default: 1}}\nscript:\n  - send: \"a\\r\\n\"\n"
+        "  - {respond: {fields: [\"A: \xc3\xa9\"]}}\nwhy: >\n  two\n  lines\n";
     for (size_t len = 0; len < sizeof text - 1; len++) {
         struct yaml_reader_error error;
         struct node *root = yaml_reader_parse(bytes_of(text, len), &error);
