@@ -59,7 +59,7 @@ def test_findings_come_worst_first_with_their_command(tmp_path: Path) -> None:
 def test_the_headline_says_who_survives(tmp_path: Path) -> None:
     text = printed(factory.write_run(tmp_path))
     head = text[: text.index("Clients by families")]
-    assert re.search(r"Survive 102 \(3\):\n +curl 7.88.1, node-http 22.11.0, httpx 0.28.1", head)
+    assert re.search(r"Survive 102 \(3\):\n +curl 7.88.1, httpx 0.28.1, node-http 22.11.0", head)
     assert re.search(r"wrong answers after a 102 \(1\):\n +requests 2.34.2 \(0/4\)", head)
 
 

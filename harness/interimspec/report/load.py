@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .model import (
@@ -254,10 +254,10 @@ def _case(fields: Fields, folder: Path) -> Case:
 
 def _inside(where: str, folder: Path, name: str) -> Path:
     """A results file may be somebody else's: it may not make us read outside its folder."""
-    target = (folder / name).resolve()
-    if not target.is_relative_to(folder.resolve()):
+    relative = PurePosixPath(name)
+    if relative.is_absolute() or ".." in relative.parts or "\0" in name:
         raise ReportError(f'{where}: the evidence "{name}" lies outside the run folder')
-    return target
+    return folder / relative
 
 
 def _load_run(path: Path) -> _LoadedRun:

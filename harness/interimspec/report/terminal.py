@@ -123,7 +123,7 @@ class Terminal:
 
     def _survivors(self, report: Report) -> None:
         self._title("Who survives 102")
-        standings = summary.standings(report)
+        standings = sorted(summary.standings(report), key=lambda s: s.client.row.sort_key())
         for bucket in reversed(summary.BUCKETS):
             members = [s for s in standings if s.bucket == bucket]
             if not members:

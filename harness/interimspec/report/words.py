@@ -7,6 +7,7 @@ that no report depends on colour, and an ASCII one for terminals that have nothi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -118,6 +119,7 @@ RULE_WORDS: dict[str, str] = {
     "O1": "The process died after its request had been seen.",
     "O2": "A response with a 1xx status was handed to the application.",
     "O3": "Nothing had ended by the deadline; the process was stopped.",
+    "O3a": "It gave up each attempt in time and began another, until it was stopped.",
     "O4": "It ended, but later than three times its timer.",
     "O5": "The client raised its own status error for a 1xx status.",
     "O6": "The client raised its documented status error for the final response.",
@@ -142,15 +144,15 @@ RULE_WORDS: dict[str, str] = {
     "K4": "The probe got its own answer.",
     "K5": "The probe failed on the connection of the main request.",
     "K6": "The probe failed on a new connection.",
+    "facts": "The scenario demands a fact that was not so: fail.",
+    "no-timer": "Only a timer could end this, and the client has none that could: for information.",
 }
 
 
 def rule_words(rule: str) -> str:
     """What a rule says; V7a falls back on V7 when the judge names a finer one than we know."""
-    if rule in RULE_WORDS:
-        return RULE_WORDS[rule]
-    shorter = rule.rstrip("abcdefghijklmnopqrstuvwxyz")
-    return RULE_WORDS.get(shorter, "")
+    finer = re.fullmatch(r"([A-Z][0-9]+)[a-z]", rule)
+    return RULE_WORDS.get(rule) or RULE_WORDS.get(finer.group(1) if finer else "", "")
 
 
 def plain(value: Any) -> str:
