@@ -1,0 +1,3 @@
+module interimspec.test/adapterkit
+
+go 1.19

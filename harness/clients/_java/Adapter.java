@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+package interimspec;
+
+import java.io.BufferedReader;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What the adapters for JVM clients share: plans from stdin, events out, and nothing else. No retry,
+ * no mapping; of what {@link Session#send} throws only IOException and InterruptedException end the
+ * request as failed. All else ends the process, as it would an ordinary program.
+ */
+public abstract class Adapter {
+    /** One fresh client object. */
+    public interface Session {
+        /** Returning is told as ok; the report takes what the client hands over. */
+        void send(Request request, Report report) throws IOException, InterruptedException;
+
+        /** As the client's documentation says. */
+        void close();
+    }
+
+    static final List<String> METHODS = Arrays.asList(
+            "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND");
+    private static final Set<String> PLAN_KEYS = Set.of(
+            "v", "plan", "http", "timers", "ca_file", "proxy", "body_limit", "requests");
+    private static final Set<String> REQUEST_KEYS = Set.of("name", "method", "url", "headers",
+            "body_b64", "body_pause_ms", "expect_continue", "start", "not_before_ms", "timers");
+
+    private final String client;
+    private final String version;
+    private final List<Object> stack = new ArrayList<>();
+    private final Map<String, Object> can = new LinkedHashMap<>();
+    private OutputStream out;
+    private String mark = "";
+
+    protected Adapter(String client, String version) {
+        this.client = client;
+        this.version = version;
+        can.put("http", List.of("1.1"));
+        can.put("tls", false);
+        can.put("proxy", false);
+        can.put("timers", List.of());
+        can.put("second_request", "pooled");
+        can.put("not_before", true);
+        can.put("interim", "none");
+        can.put("phases", false);
+        can.put("expect_continue", false);
+        can.put("body_stream", false);
+        can.put("methods", METHODS);
+    }
+
+    /** Makes the client object for one plan. */
+    protected abstract Session open(Plan plan) throws IOException;
+
+    /** The kind of an error, by the client's own types; null leaves it to those of the JDK. */
+    protected String kindOf(Throwable error) {
+        return null;
+    }
+
+    protected final void can(String key, Object value) {
+        if (can.put(key, value) == null) {
+            throw new IllegalArgumentException(key);
+        }
+    }
+
+    protected final void layer(String name, String layerVersion) {
+        stack.add(mapOf("name", name, "version", layerVersion));
+    }
+
+    /** The version of this JDK, without build and vendor: what `java -version` shows first. */
+    public static String jdkVersion() {
+        return System.getProperty("java.version");
+    }
+
+    /** Says hello, then plays the plans of stdin one at a time, until its end. */
+    protected final void run() throws IOException {
+        layer("jdk", System.getProperty("java.runtime.version"));
+        layer("vm", System.getProperty("java.vm.vendor") + " " + System.getProperty("java.vm.version"));
+        String path = System.getenv("INTERIMSPEC_OUT");
+        out = path == null ? System.out : new FileOutputStream(path);
+        mark = path == null ? "@interimspec " : "";
+        put(mapOf("event", "hello", "client", client, "version", version, "stack", stack, "can", can));
+        BufferedReader in = new BufferedReader(
+                new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String line = in.readLine(); line != null; line = in.readLine()) {
+            if (!line.isBlank()) {
+                play(new Plan(cast(Json.read(line))));
+            }
+        }
+        // Threads of the client must not keep the process alive after its input has ended.
+        System.exit(0);
+    }
+
+    private void play(Plan plan) throws IOException {
+        Object[] missing = unsupported(plan);
+        if (missing != null) {
+            put(mapOf("event", "unsupported", "plan", plan.id, "what", missing[0],
+                    "value", missing[1]));
+        } else {
+            Session session = open(plan);
+            double begun = nowMs();
+            for (Request request : plan.requests) {
+                sleep(begun + request.notBeforeMs - nowMs());
+                sendOne(session, request, new Report(this, plan, request, (Boolean) can.get("phases")));
+            }
+            session.close();
+        }
+        put(mapOf("event", "done", "plan", plan.id));
+    }
+
+    private void sendOne(Session session, Request request, Report report) {
+        try {
+            session.send(request, report);
+            report.end(null);
+        } catch (IOException error) {
+            report.end(error);
+        } catch (InterruptedException error) {
+            report.end(error);
+        }
+    }
+
+    static void sleep(double ms) {
+        if (ms > 0) {
+            try {
+                Thread.sleep((long) ms, (int) ((ms - (long) ms) * 1e6));
+            } catch (InterruptedException nobodyInterrupts) {
+                throw new IllegalStateException(nobodyInterrupts);
+            }
+        }
+    }
+
+    /** Unix time in ms, with a fraction. */
+    static double nowMs() {
+        Instant now = Instant.now();
+        return now.getEpochSecond() * 1000.0 + now.getNano() / 1000 / 1000.0;
+    }
+
+    // ------------------------------------------------------------ what a client cannot do
+
+    private Object[] unsupported(Plan plan) {
+        for (String key : plan.values.keySet()) {
+            if (!PLAN_KEYS.contains(key)) {
+                return new Object[] {key, plan.values.get(key)};
+            }
+        }
+        if (!Long.valueOf(1).equals(plan.values.get("v"))) {
+            return new Object[] {"v", plan.values.get("v")};
+        }
+        if (!((List<?>) can.get("http")).contains(plan.http)) {
+            return new Object[] {"http", plan.http};
+        }
+        if (plan.proxy != null && !(Boolean) can.get("proxy")) {
+            return new Object[] {"proxy", plan.proxy};
+        }
+        for (Request request : plan.requests) {
+            Object[] missing = unsupportedRequest(request);
+            if (missing != null) {
+                return missing;
+            }
+        }
+        return null;
+    }
+
+    private Object[] unsupportedRequest(Request request) {
+        for (String key : request.values.keySet()) {
+            if (!REQUEST_KEYS.contains(key)) {
+                return new Object[] {key, request.values.get(key)};
+            }
+        }
+        for (Map.Entry<String, Integer> timer : request.timers.entrySet()) {
+            if (!((List<?>) can.get("timers")).contains(timer.getKey())) {
+                return new Object[] {timer.getKey(), timer.getValue()};
+            }
+        }
+        if (!((List<?>) can.get("methods")).contains(request.method)) {
+            return new Object[] {"method", request.method};
+        }
+        if (request.url.startsWith("https:") && !(Boolean) can.get("tls")) {
+            return new Object[] {"tls", true};
+        }
+        if (request.expectContinue && !(Boolean) can.get("expect_continue")) {
+            return new Object[] {"expect_continue", true};
+        }
+        boolean streams = (Boolean) can.get("body_stream") && request.body != null;
+        if (!request.pauses.isEmpty() && !streams) {
+            return new Object[] {"body_pause_ms", request.values.get("body_pause_ms")};
+        }
+        if (!"after-previous".equals(request.start)) {
+            return new Object[] {"start", request.start};
+        }
+        return null;
+    }
+
+    // ------------------------------------------------------------ events
+
+    synchronized void put(Map<String, Object> event) {
+        StringBuilder text = new StringBuilder(mark);
+        event.put("v", 1);
+        Json.write(event, text);
+        try {
+            out.write(text.append('\n').toString().getBytes(StandardCharsets.US_ASCII));
+            out.flush();
+        } catch (IOException error) {
+            throw new java.io.UncheckedIOException("the events' pipe", error);
+        }
+    }
+
+    static Map<String, Object> mapOf(Object... pairs) {
+        Map<String, Object> found = new LinkedHashMap<>();
+        for (int i = 0; i < pairs.length; i += 2) {
+            found.put((String) pairs[i], pairs[i + 1]);
+        }
+        return found;
+    }
+
+    @SuppressWarnings("unchecked")
+    static <T> T cast(Object value) {
+        return (T) value;
+    }
+
+    /** Everything of a stream, into the report; the stream is closed. */
+    public static void readAll(InputStream in, Report report) throws IOException {
+        try (in) {
+            byte[] buffer = new byte[16384];
+            for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
+                report.body(buffer, n);
+            }
+        }
+    }
+}
