@@ -27,7 +27,7 @@ from interimspec.install import Environment
 Event = Mapping[str, Any]
 
 DEADLINE_SECONDS = 12.0
-NOTHING_SECONDS = 4.0  # where a manifest says that nothing will be told: how long that is awaited
+NOTHING_SECONDS = 3.0  # where a manifest says that nothing will be told: how long that is awaited
 PHASE_MARGIN_MS = 100.0  # the body leaves 300 ms after the head
 
 

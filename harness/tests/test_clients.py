@@ -103,6 +103,20 @@ def test_a_variant_inherits_and_overrides(sample: Path) -> None:
     assert "404" in fast.controls
 
 
+def test_a_version_may_differ(sample: Path) -> None:
+    with sample.open("a") as text:
+        text.write('[per_version."1.0".can]\nsecond_request = "new-connection"\n')
+    rows = {row.id: row for row in rows_of(load_manifest(sample))}
+    assert rows["sample@2.0"].can.second_request == "pooled"
+    assert rows["sample@1.0"].can.second_request == "new-connection"
+    assert rows["sample@1.0"].can.timers == ("read_ms",)
+    assert "404" in rows["sample@1.0"].controls
+    with sample.open("a") as text:
+        text.write('[per_version."0.9".can]\ntls = true\n')
+    with pytest.raises(TomlError, match=r"'0\.9' is none of the versions"):
+        load_manifest(sample)
+
+
 def test_a_missing_command_says_how_to_get_it(sample: Path) -> None:
     changed(sample, '["sh"]', '["no-such-command-{version}"]')
     row = rows_of(load_manifest(sample))[0]
