@@ -46,7 +46,8 @@ public abstract class Adapter {
     private String mark = "";
 
     protected Adapter(String client, String version) {
-        this.client = client;
+        // One adapter serves several manifests, one for each JDK.
+        this.client = System.getProperty("interimspec.client", client);
         this.version = version;
         can.put("http", List.of("1.1"));
         can.put("tls", false);

@@ -17,7 +17,10 @@ final class Errors {
     static Map<String, Object> describe(Adapter adapter, Throwable error, String phase) {
         StringBuilder words = new StringBuilder(String.valueOf(error.getMessage()));
         for (Throwable cause = error.getCause(); cause != null; cause = cause.getCause()) {
-            words.append(" <- ").append(cause);
+            String said = String.valueOf(cause.getMessage());
+            if (words.indexOf(said) < 0) {
+                words.append(" <- ").append(cause.getClass().getSimpleName()).append(": ").append(said);
+            }
         }
         return Adapter.mapOf("kind", kindOf(adapter, error), "phase", phase,
                 "type", error.getClass().getName(),

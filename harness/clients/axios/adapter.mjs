@@ -37,14 +37,14 @@ function kinded(error, report) {
         report.body(error.response.data);
         return as('status', error, error.response.status);
     }
-    if (error.code === 'ECONNABORTED') {
-        return as('timeout', error);
-    }
     if (error.code === 'ERR_FR_TOO_MANY_REDIRECTS') {
         return as('limit', error);
     }
-    if (error.message === 'stream has been aborted') {
+    if (/^(response )?stream (has been )?aborted$/.test(error.message)) {
         return as('closed', error);
+    }
+    if (error.code === 'ECONNABORTED') {
+        return as('timeout', error);
     }
     return error;
 }
