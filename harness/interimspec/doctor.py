@@ -8,6 +8,7 @@ status()    the exit status: 0 where cases can be run, 3 where they cannot
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,34 @@ def render(findings: Iterable[Finding]) -> str:
 def status(findings: Iterable[Finding]) -> int:
     """0 where all that every case needs is there, else 3 (a fault of the harness)."""
     return 3 if any(f.needed and f.state in (LACKS, BROKEN) for f in findings) else 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command; `arguments` are what follows `interimspec doctor`."""
+    parser = argparse.ArgumentParser(
+        prog="interimspec doctor",
+        description="Show what this machine has for interimspec, what it lacks, and how to get it.",
+    )
+    parser.add_argument(
+        "--clients",
+        action="append",
+        type=Path,
+        metavar="DIR",
+        help="a folder of clients (default: those of this checkout); may be given again",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object for each finding")
+    options = parser.parse_args(arguments)
+    folders = options.clients or [paths.HARNESS / "clients"]
+    for folder in folders:
+        if not folder.is_dir():
+            parser.error(f"{folder}: no such folder")
+    findings = examine(folders)
+    if options.json:
+        for finding in findings:
+            print(json.dumps(asdict(finding)))
+    else:
+        print(render(findings), end="")
+    return status(findings)
 
 
 # ---------------------------------------------------------------- harness
@@ -173,10 +202,10 @@ def _server(binary: Path) -> list[Finding]:
 
 
 def _ready_line(binary: Path) -> tuple[dict[str, Any] | None, str]:
-    """Starts the server on an empty catalogue for a moment; its ready line, else its words."""
+    """Starts the server for a moment; its ready line, else its words."""
     with tempfile.TemporaryDirectory(prefix="interimspec-doctor-") as folder:
         process = subprocess.Popen(
-            [str(binary), "--catalogue", folder, "--control", f"{folder}/control"],
+            [str(binary), "--catalogue", str(paths.SCENARIOS), "--control", f"{folder}/control"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

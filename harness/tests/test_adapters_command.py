@@ -255,17 +255,18 @@ def test_a_command_with_a_url_is_told_by_its_exit_status(tmp_path: Path) -> None
     assert bad["told"] == "failed"
     assert bad["error"]["type"] == "exit 1"
     assert "HTTP Error 404" in bad["error"]["message"]
-    assert run.events[0]["can"]["second_request"] == "none"
 
 
-def test_a_second_request_is_unsupported_without_a_process_for_it(tmp_path: Path) -> None:
-    with raw_peer(ANSWERS) as peer:
-        run = drive_command(
-            [script(tmp_path, ""), "{url}"],
-            plan(request(peer, "ok"), request(peer, "probe", "probe")),
-        )
-        assert peer.requests == []
-    assert [e["event"] for e in run.events] == ["hello", "unsupported", "done"]
+def test_a_second_request_is_a_process_of_its_own(tmp_path: Path) -> None:
+    count = "import os, sys\nprint(os.getpid(), sys.argv[1])\n"
+    main = {"name": "main", "method": "GET", "url": "http://127.0.0.1:9/main"}
+    late = {**main, "name": "probe", "url": "http://127.0.0.1:9/probe", "not_before_ms": 300}
+    run = drive_command([script(tmp_path, count), "{url}"], plan(main, late))
+    assert run.events[0]["can"]["second_request"] == "new-connection"
+    first, second = body_of(run.end()).split(), body_of(run.end("probe")).split()
+    assert (first[1], second[1]) == (b"http://127.0.0.1:9/main", b"http://127.0.0.1:9/probe")
+    assert first[0] != second[0]
+    assert run.end("probe")["started"] - run.end()["started"] >= 295
 
 
 def test_a_tool_that_crashes_takes_the_adapter_along(tmp_path: Path) -> None:

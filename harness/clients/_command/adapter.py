@@ -35,6 +35,9 @@ from interimspec.toml_table import TomlError
 
 _VERSION_SECONDS = 20.0
 
+# A command with a URL makes one request, so a second one is a process and a connection of its own.
+OWN_CAN = {"methods": ["GET"], "second_request": "new-connection"}
+
 
 def run(launch: Launch, reader: Reader, folder: Path) -> None:
     """Runs one process to its end and feeds the reader with what it prints, as it is printed."""
@@ -135,7 +138,7 @@ def main(arguments: list[str]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if arguments[:1] == ["--"] and len(arguments) > 1:
         tool, manifest, told = tool_of_command(arguments[1:]), None, Told((), {})
-        name, can = Path(arguments[1]).name, {"methods": ["GET"], "not_before": False}
+        name, can = Path(arguments[1]).name, dict(OWN_CAN)
     elif len(arguments) == 1 or (len(arguments) == 3 and arguments[1] == "--variant"):
         tool, manifest, told = described(Path(arguments[0]), *arguments[2:])
         name, can = manifest.name, manifest_can(manifest, *arguments[2:])
