@@ -132,6 +132,9 @@ void conn_set_run(struct conn *conn, struct run *run, int64_t now_ns)
         }
         run->conns = conn;
         conn->number = ++run->connections;
+        /* A connection begins anew in the transcript of each run that it serves. */
+        conn->received_before = old ? conn->received : 0;
+        conn->sent_before = conn->sent;
         tell_beginning(conn);
         free_early(conn);
     }
@@ -278,7 +281,8 @@ void conn_note_read(struct conn *conn, int64_t now_ns)
     struct bytes octets = conn->read;
     conn->read = bytes_of(NULL, 0);
     if (conn->run) {
-        transcript_received(conn_moment(conn, NULL, now_ns), conn->received, octets);
+        transcript_received(conn_moment(conn, NULL, now_ns),
+                            conn->received - conn->received_before, octets);
         return;
     }
     if (conn->state != CONN_OPEN ||

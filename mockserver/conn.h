@@ -128,6 +128,7 @@ struct conn {
     struct outgoing *backlog;      /* owned; what the socket did not take; NULL: nothing */
     struct early *early;           /* owned */
     uint64_t received, sent;
+    uint64_t received_before, sent_before; /* it was of this run */
     int64_t accepted_ns;
     int64_t now_ns;                /* of the read under way, for what the protocol calls back */
     int64_t left_ns;               /* when octets last left; 0: never */

@@ -96,6 +96,7 @@ static void note_item(struct conn *conn, const struct leaving *item, uint64_t le
 {
     struct exchange *exchange = conn->sending;
     struct moment at = conn_moment(conn, exchange, now_ns);
+    offset -= offset < conn->sent_before ? offset : conn->sent_before;
     if (exchange->page) {
         transcript_page(at, offset,
                         bytes_of(exchange->page->octets.data + exchange->page->octets.start, len));
@@ -109,13 +110,16 @@ static void note_item(struct conn *conn, const struct leaving *item, uint64_t le
         }
         exchange->piece = piece;
     } else if (item->repeats) {
-        if (!exchange->repeat || exchange->repeat->step != item->step) {
-            exchange->repeat = transcript_repeat(at, item->step, item->due_ns, offset,
-                                                 item->len / item->count);
+        uint64_t unit_len = item->len / item->count;
+        struct event_repeat *repeat = exchange->repeat;
+        /* One event per step, but where the octets of another exchange came in between. */
+        if (!repeat || repeat->step != item->step || repeat->offset + repeat->len != offset) {
+            repeat = transcript_repeat(at, item->step, item->due_ns, offset, unit_len);
+            exchange->repeat = repeat;
         }
-        if (exchange->repeat) {
-            transcript_repeat_add(at.transcript, exchange->repeat, item->due_ns, now_ns,
-                                  item->count, len);
+        if (repeat) {
+            transcript_repeat_add(at.transcript, repeat, item->due_ns, now_ns,
+                                  (len + unit_len - 1) / unit_len, len);
         }
     } else {
         transcript_send(at, item->step, item->due_ns, offset, len);

@@ -335,7 +335,8 @@ static void note_request(struct conn *conn, const struct exchange *exchange,
         .params = exchange->params,
         .param_count = exchange->run ? exchange->run->scenario->param_count : 0,
         .head = head->raw,
-        .offset = head->offset,
+        .offset = head->offset - (head->offset < conn->received_before ? head->offset
+                                                                       : conn->received_before),
         .visit = answer->visit,
         .flags = (uint8_t)((conn->active || conn->queued > 0 ? EVENT_QUEUED : 0) |
                            (conn->requests == 0 ? EVENT_FIRST_ON_CONNECTION : 0)),

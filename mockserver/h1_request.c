@@ -72,6 +72,8 @@ struct h1_request *h1_request_new(const struct protocol_listener *listener, void
     request->user = user;
     llhttp_init(&request->parser, HTTP_REQUEST, &settings);
     request->parser.data = request;
+    /* What follows a request that said close is still a request to us: it is to be seen. */
+    llhttp_set_lenient_keep_alive(&request->parser, 1);
     return request;
 }
 
@@ -218,6 +220,10 @@ static size_t receive_head(struct h1_request *request, struct bytes octets)
     }
     if (error == HPE_PAUSED) {
         size_t used = (size_t)(llhttp_get_error_pos(&request->parser) - octets.data);
+        if (used + (request->partial ? buf_len(request->partial) : 0) > H1_REQUEST_MAX_HEAD) {
+            refuse(request, BAD_REQUEST_TOO_LARGE, "request head too large", bytes_of(NULL, 0));
+            return octets.len;
+        }
         llhttp_resume(&request->parser);
         request->state = H1_BODY;
         deliver_head(request, bytes_of(octets.data, used));

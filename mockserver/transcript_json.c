@@ -453,8 +453,8 @@ static void write_page(struct transcript_writer *writer, const struct event *eve
     ms_since_origin(writer, "left", event->t_ns);
     json_key_int(json, "offset", (int64_t)page->offset);
     json_key_int(json, "len", page->len);
-    struct bytes octets = bytes_of(page->octets, page->kept);
     if (page->kept == page->len) {
+        struct bytes octets = bytes_of(page->octets, page->kept);
         octets_init(&reader, bytes_of_str("GET"));
         octets_classify(&reader, octets, OCTETS_AUTO, &spans);
         write_sent(writer, octets, &spans);
