@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -105,6 +105,22 @@ def event_problem(event: Json) -> str | None:
         if not math.isfinite(event.get(key, 0.0)):
             return f"{key} is not a time"
     return _body_problem(event) if event["event"] == "end" else None
+
+
+def first_problem(events: Iterable[Json]) -> str | None:
+    """What is wrong with the first event that is not one, or None."""
+    like: dict[str, Any] | None = None
+    for event in events:
+        shape = {key: value for key, value in event.items() if key != "at"}
+        at = event.get("at")
+        # Thousands of interim responses differ in nothing but their time.
+        if shape == like and isinstance(at, float) and math.isfinite(at):
+            continue
+        problem = event_problem(event)
+        if problem is not None:
+            return f"{event.get('event')}: {problem}"
+        like = shape if "at" in event else None
+    return None
 
 
 def delivered(end: Json) -> bytes:

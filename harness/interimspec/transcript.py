@@ -199,6 +199,14 @@ class Connection:
                 yield self.runs[index]
             index += 1
 
+    def known_parts(self) -> Iterator[tuple[int, bytes]]:
+        """Offset and octets of everything the server kept, longest stretches."""
+        at = 0
+        for start, end in [*self.holes, (len(self.stream), len(self.stream))]:
+            if at < start:
+                yield at, self.stream[at:start]
+            at = end
+
     def known(self, start: int, end: int) -> bool:
         """Whether the server kept all octets of [start, end)."""
         return not any(first < end and start < last for first, last in self.holes)

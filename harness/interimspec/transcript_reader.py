@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from .transcript import (
@@ -271,7 +272,14 @@ def _head(
     first_left = begun.first_left if begun else run.left
     if any(first < run.end and start < last for first, last in holes):
         return Head(conn, run.exchange, start, run.end, first_left, run.left, True, None, (), False)
-    octets = stream[start : run.end].lstrip(b"\r\n")  # empty lines before it, RFC 9112, 2.2
+    complete, status, fields = _parse_head(stream[start : run.end])
+    return Head(conn, run.exchange, start, run.end, first_left, run.left, complete, status, fields)
+
+
+@lru_cache(maxsize=64)
+def _parse_head(sent: bytes) -> tuple[bool, int | None, tuple[tuple[str, str], ...]]:
+    """Whether it is complete, its status, its fields. The same one often comes many times."""
+    octets = sent.lstrip(b"\r\n")  # empty lines before it, RFC 9112, 2.2
     lines = octets.split(b"\n")
     match = _STATUS_LINE.fullmatch(lines[0])
     status = int(match[1]) if match else None
@@ -285,17 +293,9 @@ def _head(
             continue
         name, _, value = text.partition(":")
         fields.append((name.rstrip(), value.strip(" \t")))
-    return Head(
-        conn=conn,
-        exchange=run.exchange,
-        start=start,
-        end=run.end,
-        first_left=first_left,
-        left=run.left,
-        complete=_END_OF_HEAD.search(octets) is not None,
-        status=status if status is not None and status >= 100 else None,
-        fields=tuple(fields),
-    )
+    if status is not None and status < 100:
+        status = None
+    return _END_OF_HEAD.search(octets) is not None, status, tuple(fields)
 
 
 def _exchange(

@@ -14,6 +14,7 @@ from interimspec.observation import (
     delivered,
     delivered_length,
     event_problem,
+    first_problem,
     parse_line,
     plan_problem,
 )
@@ -95,6 +96,16 @@ def test_lines_that_are_no_events(line: str) -> None:
     assert event["event"] == "bad-line"
     assert len(event["text"]) <= 500
     assert event_problem(event) is not None
+
+
+def test_the_first_bad_event_is_named() -> None:
+    good = Teller().interim("main", 102, at=1.5).events[0]
+    assert first_problem([good, {**good, "at": 2.5}, {**good, "at": 3}]) is None
+    for bad in ({**good, "at": "x"}, {**good, "at": float("inf")}, {**good, "status": "x"}):
+        problem = first_problem([good, bad])
+        assert problem is not None
+        assert problem.startswith("interim: ")
+    assert first_problem([good, {key: good[key] for key in good if key != "at"}])
 
 
 def test_a_line_that_is_one() -> None:

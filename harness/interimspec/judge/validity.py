@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ..observation import Json, event_problem
+from ..observation import Json, first_problem
 from ..transcript import Send
 from .inputs import CLOCK_TOLERANCE_MS, PROBE, Case
 
@@ -98,14 +98,10 @@ def _broken_contract(case: Case) -> str | None:
         event.get("event") == "hello" for event in observation.events
     ):
         return "no hello"
-    for event in observation.events:
-        problem = event_problem(event)
-        if problem is not None:
-            return f"{event.get('event')}: {problem}"
-    if observation.hello is not None:
-        problem = event_problem(observation.hello)
-        if problem is not None:
-            return f"hello: {problem}"
+    hello = () if observation.hello is None else (observation.hello,)
+    problem = first_problem((*hello, *observation.events))
+    if problem is not None:
+        return problem
     return _out_of_order(case) or _unfinished(case)
 
 

@@ -50,10 +50,11 @@ def _too_early(case: Case, main: Delivery, probe: Delivery | None) -> str | None
     """V7b: the final response, or its content, before it had left the server."""
     final, status, response = case.scripted_final, case.main.status, case.main.response
     if response is not None and final is not None and status is not None and status == final.status:
-        first = min(_times_of(case, status), default=None)
         at = float(response["at"])
-        if first is not None and at < first - CLOCK_TOLERANCE_MS:
-            return f"the {status} was reported {first - at:.0f} ms before it left the server"
+        if at < final.head.first_left - CLOCK_TOLERANCE_MS:
+            first = min(_times_of(case, status), default=at)
+            if at < first - CLOCK_TOLERANCE_MS:
+                return f"the {status} was reported {first - at:.0f} ms before it left the server"
     ended = case.main.ended
     if not case.main.ok or not case.main.content_length or ended is None:
         return None
@@ -72,10 +73,11 @@ def _times_of(case: Case, status: int) -> list[float]:
     """When heads of this status left, on any connection."""
     times = []
     for connection in case.transcript.connections.values():
-        for match in _STATUS.finditer(connection.stream):
-            if int(match[1]) == status:
-                runs = list(connection.runs_between(match.start(), match.end()))
-                times += [max(run.left for run in runs)] if runs else []
+        for start, octets in connection.known_parts():
+            for match in _STATUS.finditer(octets):
+                if int(match[1]) == status:
+                    runs = connection.runs_between(start + match.start(), start + match.end())
+                    times.append(max(run.left for run in runs))
     return times
 
 
@@ -83,7 +85,8 @@ def _seen(case: Case) -> Counter[int]:
     return Counter(
         int(match[1])
         for connection in case.transcript.connections.values()
-        for match in _STATUS.finditer(connection.stream)
+        for _, octets in connection.known_parts()
+        for match in _STATUS.finditer(octets)
     )
 
 
@@ -129,6 +132,8 @@ def _invented_final(case: Case, main: Delivery, probe: Delivery | None) -> str |
     a status line has delivered those octets: that is foreign, not a contradiction."""
     status = case.main.status
     if status is None or status < 200 or main.classes & FOREIGN or _any_unknown(case):
+        return None
+    if any(head.status == status for exchange in case.chain for head in exchange.heads):
         return None
     if _seen(case)[status]:
         return None

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""The mutants that grade the grader: harness/mutants/mutants.toml as rows of the matrix.
+
+    load_mutants(folder) -> Mutant 1--1 Row     the reference first, then one row per fault
+
+A mutant is the reference client with one fault, or with an adapter that breaks the contract. For
+each the file names the scenarios that must catch it and what they must find.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from interimspec.clients import Can, Install, Manifest, Needs, Row, Run, Told
+from interimspec.toml_table import Table, read
+
+FILE = "mutants.toml"
+REFERENCE = "reference"
+CLASSES = ("client", "adapter", "none")
+
+
+@dataclass(frozen=True)
+class Catch:
+    """What one scenario must find."""
+
+    scenario: str
+    outcome: str | None  # None: no verdict
+    grade: str
+    connection: str | None  # None: not asked
+    rule: str | None  # one that must be among the reasons
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault."""
+
+    name: str
+    what: str  # a sentence
+    fault: str | None  # what adapter.py is told; None: the reference
+    kind: str  # whose fault it is: client, adapter, or none where nothing may be found
+    caught_by: tuple[Catch, ...]
+    row: Row
+
+
+def load_mutants(folder: Path) -> tuple[Mutant, ...]:
+    """Every mutant of `folder`/mutants.toml; raises TomlError with file and line."""
+    top = read(folder / FILE)
+    version = top.text("version")
+    methods = top.texts("methods")
+    entries = [top.table("mutants").table(name) for name in top.table("mutants").keys()]
+    names = list(top.table("mutants").keys())
+    top.finish()
+    return tuple(
+        _mutant(name, entry, folder, version, methods)
+        for name, entry in zip(names, entries, strict=True)
+    )
+
+
+def _mutant(
+    name: str, entry: Table, folder: Path, version: str, methods: tuple[str, ...]
+) -> Mutant:
+    what = entry.text("what")
+    kind = entry.choice("kind", CLASSES, "client")
+    catches = tuple(
+        _catch(scenario, entry.table("caught_by").table(scenario))
+        for scenario in entry.table("caught_by").keys()
+    )
+    processes = entry.integer("processes", 2, least=1)
+    entry.finish()
+    fault = None if name == REFERENCE else name
+    command = ("{python}", "{clients}/adapter.py", *(("--fault", fault) if fault else ()))
+    manifest = Manifest(
+        name=name,
+        title=what,
+        language="Python",
+        kind="reference" if fault is None else "mutant",
+        homepage="",
+        interim_api="a callback",
+        versions=(version,),
+        install=Install("none", (), {}, (), None),
+        needs=Needs((), (), r"(\S+)", ""),
+        run=Run(command, {}, processes, 0),
+        can=_can(methods),
+        told=Told(),
+        controls={},
+        notes=what,
+        variants={},
+        has_tool=False,
+        path=folder / name / "client.toml",  # {clients} is then the folder itself
+    )
+    return Mutant(name, what, fault, kind, catches, Row(manifest, version))
+
+
+def _can(methods: tuple[str, ...]) -> Can:
+    return Can(
+        timers=("connect_ms", "read_ms", "total_ms"),
+        second_request="pooled",
+        not_before=True,
+        interim="fields",
+        phases=True,
+        expect_continue=True,
+        body_stream=True,
+        methods=methods,
+    )
+
+
+def _catch(scenario: str, entry: Table) -> Catch:
+    catch = Catch(
+        scenario=scenario,
+        outcome=entry.optional_text("outcome"),
+        grade=entry.text("grade"),
+        connection=entry.optional_text("connection"),
+        rule=entry.optional_text("rule"),
+        facts=entry.text_map("facts"),
+    )
+    entry.finish()
+    return catch
