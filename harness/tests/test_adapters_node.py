@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+"""Each Node adapter against a peer of raw octets: it tells what its client told, and no more.
+
+A client whose environment cannot be had here is skipped, with the reason.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from adapter_checks import Seen, check_all, installed, rows
+
+from interimspec.clients import Row
+
+SEEN = {
+    "axios": Seen(status_fails=True),
+    "node-fetch-builtin": Seen(),
+    "node-http": Seen(follows=False),
+    "undici": Seen(follows=False),
+}
+ROWS = rows("Node")
+
+
+def test_every_client_is_in_the_table() -> None:
+    assert {row.name for row in ROWS} == set(SEEN)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_it_tells_what_its_client_told(row: Row) -> None:
+    check_all(installed(row), SEEN[row.name])
