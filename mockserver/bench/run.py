@@ -212,13 +212,13 @@ def print_throughput(found: dict[str, list[Throughput]]) -> None:
         "on": "mock server, transcripts on",
     }
     for which, values in found.items():
-        shares = [
-            value.per_second / base.per_second for value, base in zip(values, bare, strict=True)
-        ]
+        pairs = list(zip(values, bare, strict=True))
+        share = statistics.median(value.per_second / base.per_second for value, base in pairs)
+        extra = statistics.median(value.cpu_us - base.cpu_us for value, base in pairs)
         print(
             f"{titles[which]:30} {median(values, 'per_second'):9,.0f} requests/s"
-            f"   share {statistics.median(shares):4.2f}"
-            f"   {median(values, 'cpu_us'):5.2f} us of processor time each   {goals[which]}"
+            f"   share {share:4.2f}   {median(values, 'cpu_us'):5.2f} us of processor time each"
+            f" ({extra:+.2f})   {goals[which]}"
         )
 
 
@@ -305,8 +305,8 @@ def memory(arguments: argparse.Namespace, folder: Path, title: str, *options: st
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=Path, default=HERE / "../../build/mockserver")
-    parser.add_argument("--rounds", type=int, default=5, help="of throughput (5)")
-    parser.add_argument("--seconds", type=float, default=2, help="of load per round (2)")
+    parser.add_argument("--rounds", type=int, default=15, help="of throughput (15)")
+    parser.add_argument("--seconds", type=float, default=0.5, help="of load per turn (0.5)")
     parser.add_argument("--lateness-rounds", type=int, default=3, help="of 10 s each (3)")
     parser.add_argument("--connections", type=int, default=10_000, help="that wait (10000)")
     parser.add_argument(
