@@ -67,7 +67,22 @@ def test_danger_on_broken_servers_is_not_hidden_by_surviving(tmp_path: Path) -> 
     changes = {("curl", "body-naked"): {"grade": "danger", "outcome": "foreign"}}
     text = printed(factory.write_run(tmp_path, cases=changes))
     assert "curl 7.88.1*" in text
-    assert "* takes wrong data for right when the server breaks the rules" in text
+    assert "* but takes wrong data for right in other scenarios" in text
+
+
+def test_other_statuses_decide_nothing_about_102(tmp_path: Path) -> None:
+    early_hints = factory.Script(
+        "103-early-hints",
+        "codes",
+        "serve",
+        "A 103 is skipped",
+        (factory.Send(1, (("head", "HTTP/1.1 103 Early Hints\r\n\r\n"),)),),
+    )
+    changes = {("curl", "103-early-hints"): {"grade": "fail", "outcome": "error"}}
+    run = factory.write_run(tmp_path, scripts=(*factory.SCRIPTS, early_hints), cases=changes)
+    text = printed(run)
+    assert "curl 7.88.1, httpx 0.28.1, node-http 22.11.0" in text
+    assert "requests 2.34.2 (0/4)" in text
 
 
 def test_partial_and_not_measured_are_loud(tmp_path: Path) -> None:

@@ -31,10 +31,12 @@ from .model import (
     Skipped,
     StackItem,
 )
+from .safe import clip
 
 CASES_NAME = "cases.jsonl"
 VERSION = 1
 EVIDENCE_LIMIT = 64 * 1024 * 1024
+SENTENCE_LIMIT = 500  # more is a client's own words; the evidence has them all
 
 
 class Fields:
@@ -236,7 +238,7 @@ def _case(fields: Fields, folder: Path) -> Case:
         class_=fields.text("class"),
         outcome=fields.maybe_text("outcome"),
         grade=grade,
-        sentence=fields.text("sentence", ""),
+        sentence=clip(fields.text("sentence", ""), SENTENCE_LIMIT),
         facts=fields.mapping("facts"),
         reasons=reasons,
         traits=fields.mapping("traits"),

@@ -15,9 +15,16 @@ from .model import FINDINGS, GRADES, UNDECIDED, Case, Client, ColumnId, Report, 
 from .safe import code_markdown, escape_markdown, safe_link
 from .words import CLASS_WORDS, CONNECTION_WORDS, GRADE_WORDS, OUTCOME_WORDS, count_of, plain
 
-# What differs from run to run although nothing has changed, should a sentence carry it.
-_PORT = re.compile(r"(127\.0\.0\.1|\[::1\]|localhost):[0-9]+")
-_MEASURED = re.compile(r"\b[0-9]+\.[0-9]+ ?(ms|s|seconds)\b")
+# What differs from run to run although nothing has changed, should a sentence carry it: addresses
+# with their ports, measured times (a timer is a whole number of seconds), addresses in memory.
+_VARYING: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(127\.0\.0\.1|::1\]?|localhost)([^0-9A-Za-z]{1,4})[0-9]{2,5}\b"), r"\1\2PORT"),
+    (re.compile(r"\b(port[= ]+)[0-9]{2,5}\b"), r"\1PORT"),
+    (re.compile(r" after [0-9.]+ times its timer"), ""),
+    (re.compile(r"\b[0-9]+(\.[0-9]+)? ?(ms|milliseconds)\b"), "some time"),
+    (re.compile(r"\b[0-9]+\.[0-9]+ ?(s|seconds)\b"), "some time"),
+    (re.compile(r"\b0x[0-9a-fA-F]{6,}\b"), "0x…"),
+)
 
 _MATRIX_SIGNS = {
     "danger": "**D**",
@@ -39,9 +46,13 @@ def render(report: Report) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def stable(text: str) -> str:
+def stable(text: str, scenario: str = "") -> str:
     """Without what is different in every run."""
-    return _MEASURED.sub("some time", _PORT.sub(r"\1:PORT", text))
+    if scenario:
+        text = re.sub(rf"(/{re.escape(scenario)})/[0-9A-Za-z_-]+", r"\1/RUN", text)
+    for pattern, words in _VARYING:
+        text = pattern.sub(words, text)
+    return text
 
 
 def anchor(client: Client) -> str:
@@ -117,9 +128,9 @@ def _survivors(report: Report) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
     yield ""
     yield (
-        "*Finals delivered* counts the correct exchanges in which a final response follows the "
-        "interim ones. *Poisoned* counts the scenarios after which the next request got an answer "
-        "that was not its own."
+        "*Finals delivered* counts the correct exchanges in which nothing but 102 responses comes "
+        "before the final one. *Poisoned* counts the scenarios of all kinds after which the next "
+        "request got an answer that was not its own."
     )
     yield ""
 
@@ -213,7 +224,11 @@ def _about(client: Client) -> Iterator[str]:
 
 def _finding(report: Report, case: Case) -> str:
     text = f"- **{case.grade}** {_column_code(case.column)}"
-    sentence = stable(case.sentence) or OUTCOME_WORDS.get(case.outcome or "", "")
+    if case.grade in UNDECIDED:
+        return text  # why it could not be measured is no news about the client
+    sentence = stable(case.sentence, case.column.scenario) or OUTCOME_WORDS.get(
+        case.outcome or "", ""
+    )
     text += f": {escape_markdown(sentence)}"
     if case.grade in FINDINGS and case.connection in ("poisoned", "broken"):
         said = CONNECTION_WORDS[case.connection]

@@ -37,6 +37,10 @@ CLASSES: frozenset[str] = frozenset(
 )
 
 
+# A status in a scenario file: by meaning, or in the octets of a head.
+_INTERIM_CODE = re.compile(r"(?:\bstatus: *|HTTP/[0-9.]+ )(1[0-9][0-9])\b")
+
+
 class ReportError(Exception):
     """A results file that cannot be used; the text says where and what to do."""
 
@@ -124,6 +128,11 @@ class ScenarioInfo:
     probe: str
     text: str
 
+    @property
+    def other_interim_codes(self) -> frozenset[str]:
+        """Statuses of interim responses that the file names, besides 102."""
+        return frozenset(_INTERIM_CODE.findall(self.text)) - {"102"}
+
 
 @dataclass(frozen=True)
 class Case:
@@ -202,6 +211,16 @@ class Report:
         return [
             case for column in self.columns if (case := self.cases.get((row, column))) is not None
         ]
+
+    def about_102(self, case: Case) -> bool:
+        """Whether the case asks what a client does with correct 102 responses and a final one: not
+        a control, and not about other interim statuses."""
+        scenario = self.scenarios[case.column.scenario]
+        return (
+            case.class_ == "serve"
+            and not case.family.startswith("control")
+            and not scenario.other_interim_codes
+        )
 
     def families(self) -> list[str]:
         return sorted({self.scenarios[column.scenario].family for column in self.columns})

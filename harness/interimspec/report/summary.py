@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Who survives 102, who does not, who gets poisoned: the counting behind every headline.
 
-The answer rests on the scenarios of class `serve` alone: conforming bytes, with a final response
-that follows. A client survives if it delivered that response in every one of them. What it does
-when the server breaks the rules is counted beside it, never mixed into it.
+The answer rests on the scenarios of class `serve` that send no interim response but 102: conforming
+bytes, with a final response that follows. A client survives if it delivered that response in every
+one of them. What it does with other statuses, and when the server breaks the rules, is counted
+beside it, never mixed into it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ BUCKET_TITLES: dict[str, str] = {
 }
 
 BUCKET_MEANINGS: dict[str, str] = {
-    "survives": "Every correct exchange with interim responses ended with its final response.",
-    "fails": "At least one correct exchange with interim responses did not end with its final "
+    "survives": "Every correct exchange with 102 responses ended with its final response.",
+    "fails": "At least one correct exchange with 102 responses did not end with its final "
     "response, and the application could tell.",
-    "poisoned": "After a correct exchange with interim responses the application took wrong data "
-    "for right, or the next request got the answer of an earlier one.",
+    "poisoned": "In a correct exchange with 102 responses the application took wrong data for "
+    "right, or the next request got the answer of an earlier one.",
     "undecided": "Too little could be measured, or the result is not published yet.",
 }
 
@@ -39,18 +40,13 @@ class Standing:
 
     client: Client
     bucket: str
-    served: int  # serve cases that ended well
-    serve_cases: int  # serve cases that could be graded
+    served: int  # cases about 102 that ended well
+    serve_cases: int  # cases about 102 that could be graded
     counts: dict[str, int]  # every grade of the row
-    danger_elsewhere: int  # outside class serve: when the server breaks the rules
+    danger_elsewhere: int  # with other statuses, or when the server breaks the rules
     fail_elsewhere: int
     poisoned_cases: int
     lead: Case | None  # the worst case that put it in its bucket
-
-
-def _serve_cases(cases: list[Case]) -> list[Case]:
-    """Those that ask about interim responses: a control without one decides nothing about 102."""
-    return [c for c in cases if c.class_ == "serve" and not c.family.startswith("control")]
 
 
 def is_poisoned(case: Case) -> bool:
@@ -59,7 +55,7 @@ def is_poisoned(case: Case) -> bool:
 
 def standing(report: Report, client: Client) -> Standing:
     cases = report.cases_of(client.row)
-    serve = _serve_cases(cases)
+    serve = [case for case in cases if report.about_102(case)]
     counts = dict(Counter(case.grade for case in cases))
     graded = [c for c in serve if c.grade not in UNDECIDED | {"unsupported", "withheld"}]
     bad = [c for c in graded if c.grade == "fail"]

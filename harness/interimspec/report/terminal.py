@@ -135,18 +135,16 @@ class Terminal:
             self._line(f"  {sign} {title}")
             self._wrapped(" " * 5, names, 5)
         if any(s.danger_elsewhere and s.bucket == "survives" for s in standings):
-            self._line("  * takes wrong data for right when the server breaks the rules")
+            self._line("  * but takes wrong data for right in other scenarios")
 
     def _table(self, report: Report) -> None:
-        families = report.families()
+        families = sorted({_group(family) for family in report.families()})
         if not report.clients or not families:
             return
         names = [self._clip(visible(str(c.row)), _NAME_MAX) for c in report.clients]
         first = max(width_of(name) for name in names) + _GAP
         heads = [self._clip(visible(family), 14) for family in families]
-        cells = [
-            [self._cell(report, client, family) for family in families] for client in report.clients
-        ]
+        cells = [self._cells(report, client, families) for client in report.clients]
         widths = [
             max([width_of(head)] + [width_of(_plain(row[i])) for row in cells]) + _GAP
             for i, head in enumerate(heads)
@@ -165,9 +163,16 @@ class Terminal:
                 self._line()
         self._legend(report)
 
-    def _cell(self, report: Report, client: Client, family: str) -> list[tuple[str, str]]:
-        cases = [report.case(client.row, column) for column in report.columns_of(family)]
-        counts = Counter(case.grade for case in cases if case is not None)
+    def _cells(
+        self, report: Report, client: Client, families: list[str]
+    ) -> list[list[tuple[str, str]]]:
+        counts: dict[str, Counter[str]] = {family: Counter() for family in families}
+        for case in report.cases_of(client.row):
+            counts[_group(report.scenarios[case.column.scenario].family)][case.grade] += 1
+        return [self._cell(counts[family]) for family in families]
+
+    def _cell(self, counts: Counter[str]) -> list[tuple[str, str]]:
+        """At most two grades of a family, worst first, and how often."""
         if not counts:
             return [("unsupported", "·" if self._unicode else "")]
         shown = [grade for grade in _NOTABLE if counts[grade]][:2]
@@ -253,6 +258,11 @@ def _named(standing: summary.Standing) -> str:
     if standing.bucket in ("fails", "poisoned"):
         text += f" ({standing.served}/{standing.serve_cases})"
     return text + mark
+
+
+def _group(family: str) -> str:
+    """frameworks/go and frameworks/php are one column."""
+    return family.split("/", 1)[0]
 
 
 def _column_name(case: Case) -> str:

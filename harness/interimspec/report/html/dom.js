@@ -44,6 +44,10 @@ function address(row, column) {
   return `#${part(row)}${column ? `/${encodeURIComponent(column)}` : ""}`;
 }
 
+function counted(number, word) {
+  return `${number} ${word}${number === 1 ? "" : "s"}`;
+}
+
 function milliseconds(value) {
   if (value === undefined || value === null) return "";
   if (Math.abs(value) >= 10000) return `${(value / 1000).toFixed(2)} s`;

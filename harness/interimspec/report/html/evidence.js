@@ -52,9 +52,9 @@ function exchangeName(item) {
 function sentStep(item) {
   const facts = [el("span", { class: "mono" }, `at ${milliseconds(item.t)}`), exchangeName(item)];
   if (item.times) facts.push(`${item.times} times, until ${milliseconds(item.until)}`);
-  if (item.pieces) facts.push(`piece ${item.piece} of ${item.pieces}`);
+  if (item.pieces) facts.push(`piece ${item.piece + 1} of ${item.pieces}`);
   if (item.alone && item.alone !== "n/a") facts.push(`read alone: ${item.alone}`);
-  facts.push(`${item.len} octets`);
+  facts.push(counted(item.len, "octet"));
   if (item.line) facts.push(`line ${item.line} of the scenario`);
   if (item.late !== undefined && Math.abs(item.late) >= 5) facts.push(`left ${milliseconds(item.late)} late`);
   const parts = item.parts.map((part) => {
@@ -69,7 +69,7 @@ function sentStep(item) {
 
 function receivedStep(item) {
   return el("div", { class: "step" },
-    el("div", { class: "small" }, el("span", { class: "mono" }, `at ${milliseconds(item.t)}`), el("span", {}, `${item.len} octets`)),
+    el("div", { class: "small" }, el("span", { class: "mono" }, `at ${milliseconds(item.t)}`), el("span", {}, counted(item.len, "octet"))),
     el("div", { class: "octets" }, el("div", { class: "part c-" },
       el("div", { class: "label" }, "request"), el("div", { class: "text" }, octets(item)))));
 }
@@ -89,7 +89,7 @@ function userView(view) {
     el("ul", { class: "told" }, request.events.map((event) => el("li", {},
       el("span", { class: "time" }, milliseconds(event.t)),
       el("b", {}, event.event), ` ${event.text || ""}`,
-      event.fields && event.fields.length ? el("details", {}, el("summary", {}, `${event.fields.length} fields`),
+      event.fields && event.fields.length ? el("details", {}, el("summary", {}, counted(event.fields.length, "field")),
         el("pre", {}, event.fields.join("\n"))) : null,
       event.error ? el("dl", { class: "kv" }, Object.entries(event.error).map(([name, text]) =>
         [el("dt", {}, name), el("dd", { class: "mono" }, text)])) : null))),
@@ -99,7 +99,7 @@ function userView(view) {
 
 function bodyView(request, view) {
   const body = request.body;
-  const words = [`${body.len} octets delivered as content`];
+  const words = [`${counted(body.len, "octet")} delivered as content`];
   if (request.request === "main" && view.delivered.length) words.push(`: ${view.delivered.join(", ")}`);
   return el("div", { class: "step" },
     el("div", { class: "small" }, words.join("")),

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..model import Case
 from ..safe import visible, visible_lines
-from ..words import DELIVERED_WORDS, plain, rule_words
+from ..words import DELIVERED_WORDS, count_of, plain, rule_words
 from .picture import joined, note_words, send_words, status_of, thinned
 
 # A page holds thousands of cells: what is cut here is whole in the evidence file.
@@ -163,7 +163,7 @@ class _View:
             text = f"{method} ({name})" if name else method
             return [item | {"kind": "request", "from": "client", "to": "server", "text": text}]
         if kind == "request-end" and event.get("body_len"):
-            text = f"request body, {event['body_len']} octets"
+            text = f"request body, {count_of(int(event['body_len']), 'octet')}"
             return [item | {"kind": "request", "from": "client", "to": "server", "text": text}]
         words = note_words(event)
         if words is None:
@@ -196,7 +196,7 @@ class _View:
         told = event.get("told")
         error = _mapping(event.get("error"))
         if told == "ok":
-            text = f"done, {event.get('body_len') or 0} octets of content"
+            text = f"done, {count_of(int(event.get('body_len') or 0), 'octet')} of content"
         else:
             named = [error.get("kind"), error.get("type")]
             text = "failed: " + visible(" ".join(str(word) for word in named if word))

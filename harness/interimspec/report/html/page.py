@@ -155,10 +155,11 @@ def _chip(standing: summary.Standing) -> Html:
     if standing.bucket in ("fails", "poisoned"):
         words = f" {standing.served} of {standing.serve_cases}"
         extra.append(el("span", words, class_="small", title="final responses delivered"))
-    if standing.bucket == "survives" and standing.danger_elsewhere:
-        words = f" {standing.danger_elsewhere} danger elsewhere"
-        title = "takes wrong data for right when the server breaks the rules"
-        extra.append(el("span", words, class_="small else", title=title))
+    elsewhere = {"danger": standing.danger_elsewhere, "fail": standing.fail_elsewhere}
+    words = ", ".join(f"{number} {grade}" for grade, number in elsewhere.items() if number)
+    if standing.bucket == "survives" and words:
+        title = "with other statuses than 102, or when the server breaks the rules"
+        extra.append(el("span", f" elsewhere: {words}", class_="small else", title=title))
     target = address(row_key(client.row))
     if standing.lead is not None and standing.bucket in ("fails", "poisoned"):
         target = address(row_key(client.row), column_key(standing.lead.column))

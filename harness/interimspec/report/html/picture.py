@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..safe import visible
+from ..words import count_of
 
 TIMELINE_ITEMS = 90
 
@@ -29,9 +30,11 @@ def send_words(event: Mapping[str, Any]) -> str:
     """`102 Processing`, `200 OK, 31 octets of content`, `1000 x 102 Processing`."""
     data = event.get("bytes")
     if event.get("pieces") is not None:
-        return f"piece {event.get('piece')} of {event['pieces']}, {event.get('len', 0)} octets"
+        number = int(event.get("piece", 0)) + 1
+        octets = count_of(int(event.get("len", 0)), "octet")
+        return f"piece {number} of {event['pieces']}, {octets}"
     if not isinstance(data, str):
-        return f"{event.get('len', 0)} octets"
+        return count_of(int(event.get("len", 0)), "octet")
     words: list[str] = []
     sizes: dict[str, int] = {}
     for start, end, name in event.get("spans") or [[0, len(data), "octets"]]:
@@ -43,7 +46,10 @@ def send_words(event: Mapping[str, Any]) -> str:
     if len(words) > 3:
         words = [words[0], f"… {len(words) - 2} more …", words[-1]]
     labels = {"content": "of content", "head": "of a head", "octets": "in all"}
-    words += [f"{size} octets {labels.get(name, 'of ' + name)}" for name, size in sizes.items()]
+    words += [
+        f"{count_of(size, 'octet')} {labels.get(name, 'of ' + name)}"
+        for name, size in sizes.items()
+    ]
     text = ", ".join(words) or "nothing"
     if event.get("times") is not None:
         text = f"{event['times']} × {text}"
