@@ -51,14 +51,6 @@ char *buf_reserve(struct buf *buf, size_t len)
     return buf->data + buf->end;
 }
 
-void buf_append(struct buf *buf, const void *data, size_t len)
-{
-    if (len == 0)
-        return;
-    memcpy(buf_reserve(buf, len), data, len);
-    buf->end += len;
-}
-
 void buf_append_str(struct buf *buf, const char *text)
 {
     buf_append(buf, text, strlen(text));

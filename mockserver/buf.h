@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* A borrowed run of octets: whoever made it owns the memory. `data` may be NULL when len is 0. */
 struct bytes {
@@ -40,6 +41,9 @@ static inline size_t buf_len(const struct buf *buf)
 }
 static inline struct bytes buf_bytes(const struct buf *buf)
 {
+    /* An empty buffer has no data, and an offset from NULL is undefined. */
+    if (buf->data == NULL)
+        return (struct bytes){NULL, 0};
     return (struct bytes){buf->data + buf->start, buf->end - buf->start};
 }
 /* Room for `len` more octets; returns where to write them. Follow with buf_added(). */
@@ -48,7 +52,15 @@ static inline void buf_added(struct buf *buf, size_t len)
 {
     buf->end += len;
 }
-void buf_append(struct buf *buf, const void *data, size_t len);
+/* Most appends find room: those must not cost a call. */
+static inline void buf_append(struct buf *buf, const void *data, size_t len)
+{
+    if (len == 0)
+        return;
+    char *room = len <= buf->cap - buf->end ? buf->data + buf->end : buf_reserve(buf, len);
+    memcpy(room, data, len);
+    buf->end += len;
+}
 void buf_append_str(struct buf *buf, const char *text);
 void buf_append_bytes(struct buf *buf, struct bytes bytes);
 __attribute__((format(printf, 2, 3))) void buf_printf(struct buf *buf, const char *format, ...);
