@@ -32,7 +32,7 @@ _COLORS = {
     "title": "1",
 }
 _BUCKET_GRADE = {"survives": "pass", "fails": "fail", "poisoned": "danger", "undecided": "error"}
-_NAME_MAX = 30
+_NAME_MAX = 38
 _GAP = 2
 
 
