@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The adapter of every command-line tool, driven by the [tool] table of its manifest alone.
 
-    adapter.py CLIENT.TOML [--variant NAME]     a described tool
+    adapter.py CLIENT.TOML [--variant NAME] [--program PATH]     a described tool
     adapter.py -- ./my-client {url}             anything that takes a URL and exits
 
 A tool that dies by a signal has crashed; this process then ends by the same signal, as it would
@@ -10,6 +10,7 @@ if the client were a library.
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import resource
@@ -18,6 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,15 +139,24 @@ def version_of(tool: Tool) -> tuple[str, list[dict[str, str]]]:
 def main(arguments: list[str]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if arguments[:1] == ["--"] and len(arguments) > 1:
-        tool, manifest, told = tool_of_command(arguments[1:]), None, Told((), {})
+        tool, told = tool_of_command(arguments[1:]), Told((), {})
         name, can = Path(arguments[1]).name, dict(OWN_CAN)
-    elif len(arguments) == 1 or (len(arguments) == 3 and arguments[1] == "--variant"):
-        tool, manifest, told = described(Path(arguments[0]), *arguments[2:])
-        name, can = manifest.name, manifest_can(manifest, *arguments[2:])
     else:
-        sys.exit("usage: adapter.py CLIENT.TOML [--variant NAME] | adapter.py -- COMMAND {url}")
+        options = parse(arguments)
+        tool, manifest, told = described(options.manifest, options.variant)
+        if options.program:
+            tool = replace(tool, program=options.program)
+        name, can = manifest.name, manifest_can(manifest, options.variant)
     version, stack = version_of(tool)
     adapterkit.main(client=name, version=version, stack=stack, can=can, play=player(tool, told))
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="adapter.py")
+    parser.add_argument("manifest", type=Path, metavar="CLIENT.TOML")
+    parser.add_argument("--variant", help="a variant of the manifest")
+    parser.add_argument("--program", help="where the tool is, if not on PATH")
+    return parser.parse_args(arguments)
 
 
 def described(path: Path, variant: str | None = None) -> tuple[Tool, Manifest, Told]:

@@ -45,12 +45,9 @@ def _launch(tool: Tool, plan: Any, requests: list[Any], folder: Path) -> Launch:
     if tool.together == "groups":
         for number, request in enumerate(requests):
             argv += tool.separator if number else ()
-            argv += _options(tool, plan, request, bodies[number], folder)
-            argv += _fill(tool.url, {"url": request.url})
+            argv += _words_of(tool, plan, [request], bodies[number], folder)
     else:
-        argv += _options(tool, plan, requests[0], bodies[0], folder)
-        for request in requests:
-            argv += _fill(tool.url, {"url": request.url})
+        argv += _words_of(tool, plan, requests, bodies[0], folder)
     if not tool.url:
         argv = _fill(tuple(argv), {"url": requests[0].url})
     return Launch(argv, requests, bodies)
@@ -60,24 +57,38 @@ def _wait_values(wait_ms: int) -> dict[str, str]:
     return {"seconds": f"{wait_ms / 1000:.3f}", "per_hour": str(math.floor(3_600_000 / wait_ms))}
 
 
+def _words_of(tool: Tool, plan: Any, requests: list[Any], body: Path, folder: Path) -> list[str]:
+    """Options, then what the request holds, then the URLs; or the URLs before what it holds."""
+    urls = [word for request in requests for word in _fill(tool.url, {"url": request.url})]
+    held = _held(tool, requests[0], folder)
+    options = _options(tool, plan, requests[0], body, folder)
+    return [*options, *urls, *held] if tool.url_first else [*options, *held, *urls]
+
+
 def _options(tool: Tool, plan: Any, request: Any, body: Path, folder: Path) -> list[str]:
     argv = _fill(tool.request, {"body": str(body), "folder": str(folder)})
     for key, words in tool.timers.items():
         if request.timers[key] is not None:
             argv += _fill(words, {"seconds": f"{request.timers[key] / 1000:.3f}"})
     argv += _fill(tool.methods.get(request.method, ()), {"method": request.method})
-    for name, value in request.headers:
-        argv += _fill(tool.header, {"name": name, "value": value})
-    if request.body is not None:
-        path = folder / f"{request.name}.in"
-        path.write_bytes(request.body)
-        argv += _fill(tool.body, {"file": str(path)})
     if request.expect_continue:
         argv += tool.expect_continue
     if plan.ca_file:
         argv += _fill(tool.ca_file, {"file": plan.ca_file})
     if plan.proxy:
         argv += _fill(tool.proxy, {"proxy": plan.proxy})
+    return argv
+
+
+def _held(tool: Tool, request: Any, folder: Path) -> list[str]:
+    """Fields and content."""
+    argv = []
+    for name, value in request.headers:
+        argv += _fill(tool.header, {"name": name, "value": value})
+    if request.body is not None:
+        path = folder / f"{request.name}.in"
+        path.write_bytes(request.body)
+        argv += _fill(tool.body, {"file": str(path)})
     return argv
 
 

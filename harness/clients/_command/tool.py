@@ -46,6 +46,7 @@ class Tool:
     request: tuple[str, ...] = ()  # for each request ("groups"), or once ("urls", "each")
     separator: tuple[str, ...] = ()  # between requests ("groups")
     url: tuple[str, ...] = ("{url}",)
+    url_first: bool = False  # fields and content come after the URL
     header: tuple[str, ...] = ()
     methods: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     body: tuple[str, ...] = ()  # {file}
@@ -92,6 +93,7 @@ def _read_tool(table: Table) -> Tool:
         request=table.texts("request", ()),
         separator=table.texts("separator", ()),
         url=table.texts("url", ("{url}",)),
+        url_first=table.flag("url_first", False),
         header=table.texts("header", ()),
         methods=_words(table.table("methods")),
         body=table.texts("body", ()),

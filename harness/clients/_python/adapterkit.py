@@ -269,17 +269,19 @@ class Plan:
 
 
 class Kit:
-    def __init__(self, can: dict[str, Any], kinds: Kinds, detail: Any) -> None:
+    def __init__(self, can: dict[str, Any], kinds: Kinds, detail: Any, kind_by_value: Any) -> None:
         self.channel = Channel()
         self.can = can
         self._kinds = kinds
         self._detail = detail
+        self._kind_by_value = kind_by_value
 
     def describe(
         self, error: Exception, phase: str | None, detail: dict[str, Any]
     ) -> dict[str, Any]:
         """The `error` of an end event: its kind by type, its type's full name, its words."""
-        kind = kind_of(error, self._kinds)
+        by_value = self._kind_by_value(error) if self._kind_by_value is not None else None
+        kind = by_value or kind_of(error, self._kinds)
         found = dict(detail)
         if self._detail is not None:
             found.update(self._detail(error))
@@ -383,11 +385,13 @@ def main(
     play: Callable[[Plan], Any],
     kinds: Kinds = (),
     detail: Callable[[Exception], dict[str, Any]] | None = None,
+    kind_by_value: Callable[[Exception], str | None] | None = None,
 ) -> None:
     """Says hello, then plays the plans of stdin one at a time, until its end.
 
     `kinds`: the client's exception types with the kind each means, most special first.
     `detail`: more facts about an exception; `status` is the one its own type carries.
+    `kind_by_value`: for a client whose one exception type tells kinds apart by a code.
     """
     full = {
         "http": ["1.1"],
@@ -403,7 +407,7 @@ def main(
         "methods": ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
         **can,
     }
-    kit = Kit(full, kinds, detail)
+    kit = Kit(full, kinds, detail, kind_by_value)
     kit.channel.put(
         {"event": "hello", "client": client, "version": version, "stack": stack, "can": full}
     )

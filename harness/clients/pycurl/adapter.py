@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""PycURL: one Curl handle per plan, reset between requests, which keeps its connections."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "_python"))
+import adapterkit
+import pycurl
+
+KINDS = {
+    pycurl.E_OPERATION_TIMEDOUT: "timeout",
+    pycurl.E_COULDNT_CONNECT: "refused",
+    pycurl.E_GOT_NOTHING: "closed",
+    pycurl.E_PARTIAL_FILE: "closed",
+    pycurl.E_RECV_ERROR: "closed",
+    pycurl.E_SEND_ERROR: "closed",
+    pycurl.E_SSL_CONNECT_ERROR: "tls",
+    pycurl.E_TOO_MANY_REDIRECTS: "limit",
+    pycurl.E_UNSUPPORTED_PROTOCOL: "protocol",
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: "protocol",
+    pycurl.E_BAD_CONTENT_ENCODING: "protocol",
+}
+
+
+class Heads:
+    """HEADERFUNCTION gets every line of every head; a head ends with an empty line."""
+
+    def __init__(self, report):
+        self.report = report
+        self.lines = []
+
+    def line(self, octets):
+        text = octets.decode("latin-1").rstrip("\r\n")
+        if text.startswith("HTTP/"):
+            self.lines = []
+        if text:
+            self.lines.append(text)
+        elif self.status and 100 <= self.status <= 199:
+            self.report.interim(self.status, self.fields)
+
+    @property
+    def status(self):
+        words = self.lines[0].split() if self.lines else []
+        return int(words[1]) if len(words) > 1 and words[1].isdigit() else None
+
+    @property
+    def reason(self):
+        words = self.lines[0].split(" ", 2) if self.lines else []
+        return words[2] if len(words) > 2 else ""
+
+    @property
+    def fields(self):
+        pairs = [line.partition(":") for line in self.lines[1:]]
+        return [(name, value.strip()) for name, _, value in pairs]
+
+
+def set_up(curl, plan, request):
+    curl.setopt(pycurl.URL, request.url)
+    timers = request.timers
+    if timers["connect_ms"] is not None:
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, timers["connect_ms"])
+    if timers["total_ms"] is not None:
+        curl.setopt(pycurl.TIMEOUT_MS, timers["total_ms"])
+    lines = [f"{name}: {value}" for name, value in request.headers]
+    if request.expect_continue:
+        lines.append("Expect: 100-continue")
+    if lines:
+        curl.setopt(pycurl.HTTPHEADER, lines)
+    if request.body is not None:
+        curl.setopt(pycurl.POSTFIELDSIZE, len(request.body))
+        curl.setopt(pycurl.COPYPOSTFIELDS, request.body)
+    if request.method == "HEAD":
+        curl.setopt(pycurl.NOBODY, True)
+    elif request.method != "GET":
+        curl.setopt(pycurl.CUSTOMREQUEST, request.method)
+    if plan.ca_file:
+        curl.setopt(pycurl.CAINFO, plan.ca_file)
+    if plan.proxy:
+        curl.setopt(pycurl.PROXY, plan.proxy)
+
+
+def play(plan):
+    curl = pycurl.Curl()
+    try:
+        for request, report in plan:
+            heads = Heads(report)
+            with report:
+                curl.reset()
+                set_up(curl, plan, request)
+                curl.setopt(pycurl.HEADERFUNCTION, heads.line)
+                curl.setopt(pycurl.WRITEFUNCTION, report.body)
+                try:
+                    curl.perform()
+                except pycurl.error:
+                    report.detail["status"] = curl.getinfo(pycurl.RESPONSE_CODE)
+                    raise
+                status = curl.getinfo(pycurl.RESPONSE_CODE) or None
+                report.response(status, heads.reason, heads.fields)
+                report.body(b"")
+    finally:
+        curl.close()
+
+
+def kind_by_code(error):
+    """pycurl.error is (code, message); an application tells its kinds apart by the code."""
+    return KINDS.get(error.args[0], "other") if isinstance(error, pycurl.error) else None
+
+
+def stack():
+    words = pycurl.version.split()
+    layers = [word.split("/", 1) for word in words if "/" in word]
+    named = [{"name": name.lower(), "version": version} for name, version in layers]
+    wanted = ("libcurl", "openssl", "nghttp2")
+    return [layer for layer in named if layer["name"] in wanted] + [adapterkit.runtime()]
+
+
+adapterkit.main(
+    client="pycurl",
+    version=pycurl.version.split()[0].split("/")[1],
+    stack=stack(),
+    can={
+        "tls": True,
+        "proxy": True,
+        "timers": ["connect_ms", "total_ms"],
+        "second_request": "pooled",
+        "interim": "fields",
+        "expect_continue": True,
+    },
+    play=play,
+    kind_by_value=kind_by_code,
+)
