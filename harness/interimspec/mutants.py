@@ -51,12 +51,10 @@ def load_mutants(folder: Path) -> tuple[Mutant, ...]:
     top = read(folder / FILE)
     version = top.text("version")
     methods = top.texts("methods")
-    entries = [top.table("mutants").table(name) for name in top.table("mutants").keys()]
-    names = list(top.table("mutants").keys())
+    table = top.table("mutants")
     top.finish()
     return tuple(
-        _mutant(name, entry, folder, version, methods)
-        for name, entry in zip(names, entries, strict=True)
+        _mutant(name, table.table(name), folder, version, methods) for name in list(table.keys())
     )
 
 
@@ -65,10 +63,8 @@ def _mutant(
 ) -> Mutant:
     what = entry.text("what")
     kind = entry.choice("kind", CLASSES, "client")
-    catches = tuple(
-        _catch(scenario, entry.table("caught_by").table(scenario))
-        for scenario in entry.table("caught_by").keys()
-    )
+    caught = entry.table("caught_by")
+    catches = tuple(_catch(scenario, caught.table(scenario)) for scenario in list(caught.keys()))
     processes = entry.integer("processes", 2, least=1)
     entry.finish()
     fault = None if name == REFERENCE else name

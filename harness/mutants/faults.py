@@ -387,6 +387,7 @@ class TriesAgainForEver(Client):
                 return super().exchange(connection, request)
             except Failure:
                 connection.close()
+                time.sleep(0.2)
                 if self.timers.total is not None:
                     self.deadline = time.monotonic() + self.timers.total
                 connection = self.connect(request)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..transcript import Exchange, Final
-from .delivered import Delivery
+from .delivered import STATUS_TEXT, Delivery, label_of
 from .inputs import CLOCK_TOLERANCE_MS, PROBE, Case
 from .told import Told
 
@@ -91,11 +91,22 @@ def _foreign_status(case: Case) -> str | None:
         at = None if told.response is None else float(told.response["at"])
         if at is None or at >= own.head.first_left - CLOCK_TOLERANCE_MS:
             return None
-    for exchange in reversed(case.chain):
-        if any(head.status == status for head in exchange.heads):
-            return f"head({exchange.number})"
-    if 100 <= status <= 199 or own is None or status != own.status:
-        return "head" if case.probes or 100 <= status <= 199 else None
+    return _place_of(case, status)
+
+
+def _place_of(case: Case, status: int) -> str | None:
+    """Where such a status stands in what was sent, other than in the answer to the probe."""
+    own = {exchange.number for exchange in case.probes}
+    carried = {exchange.conn for exchange in case.probes}
+    connections = sorted(
+        case.transcript.connections.values(), key=lambda one: one.number not in carried
+    )
+    for connection in connections:
+        for start, octets in connection.known_parts():
+            for match in STATUS_TEXT.finditer(octets):
+                run = next(connection.runs_between(start + match.start(), start + match.end()))
+                if int(match[1]) == status and not (run.exchange in own and run.kind == "head"):
+                    return label_of(run)
     return None
 
 
@@ -123,7 +134,9 @@ def _request_side(case: Case) -> Connected | None:
     if not case.body:
         return None
     for exchange in case.chain:
-        if _PROBE_LINE.search(_read_as_content(case, exchange)):
+        probe = _PROBE_LINE.search(_content_region(case, exchange))
+        # What begins within the announced content was taken for content, or still will be.
+        if probe and (exchange.body_length is None or probe.start() < exchange.body_length):
             return _request_desync("request(probe)", exchange)
     for event in case.transcript.named("bad-request"):
         carried = [e for e in case.chain if e.conn == event.conn]
@@ -146,15 +159,6 @@ def _content_region(case: Case, exchange: Exchange) -> bytes:
     ]
     connection = case.transcript.connection_of(exchange)
     return connection.received_between(start, min(later) if later else None)
-
-
-def _read_as_content(case: Case, exchange: Exchange) -> bytes:
-    """What the server took, or still waits to take, for content of this request."""
-    if exchange.body_length is None:
-        return _content_region(case, exchange)
-    if exchange.body is not None:
-        return exchange.body
-    return _content_region(case, exchange)[: exchange.body_length]
 
 
 def _is_rest_of_content(case: Case, exchange: Exchange) -> bool:

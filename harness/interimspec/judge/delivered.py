@@ -8,6 +8,7 @@ the lines of its framing taken out; the longest match first, ties to the request
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -29,7 +30,9 @@ _CLASS_OF = {
     "framing": "framing",
     "surplus": "surplus",
 }
-_LABEL_OF = {"head": "head", "interim-content": "interim-content", "framing": "framing"}
+#: A status line, as loosely as anybody could read one: a client may have found it in octets that
+#: are no status line to an ideal reader, and then it has seen it.
+STATUS_TEXT = re.compile(rb"HTTP/[0-9.]{1,8}[ \t]*([0-9]{1,9})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,13 @@ class Delivery:
 
     def sorted_classes(self) -> list[str]:
         return sorted(self.classes)
+
+
+def label_of(run: Run) -> str:
+    """A place in what was sent, for reasons: "content(0)", or "surplus", which answers nothing."""
+    if run.kind == "surplus" or run.exchange is None:
+        return run.kind
+    return f"{run.kind}({run.exchange})"
 
 
 def classify(
@@ -244,9 +254,8 @@ def _named(places: tuple[Place, ...], own: frozenset[int]) -> Delivery:
             if run.kind == "content":
                 mine = run.exchange in own
                 classes.update(("own", "partial") if mine else ("other",))
-                got[f"content({run.exchange})"] = None
+                got[label_of(run)] = None
             else:
                 classes.add(_CLASS_OF[run.kind])
-                label = _LABEL_OF.get(run.kind)
-                got[run.kind if label is None else f"{label}({run.exchange})"] = None
+                got[label_of(run)] = None
     return Delivery(frozenset(classes), tuple(got), places)

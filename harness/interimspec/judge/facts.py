@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ..transcript import Connection, Exchange
+from ..transcript import Connection, Exchange, sha256
 from .delivered import Delivery
 from .inputs import Case, asks_again
 
@@ -90,21 +90,28 @@ def request_body(case: Case) -> dict[str, Any]:
     """How much of the request's content arrived at the server, and whether before a 100."""
     if not case.body or not case.chain:
         return {"request_body": "none", "before_100": False}
-    whole = max((_share(case, exchange) for exchange in case.chain), key=_SHARES.index)
-    if _twice(case):
-        whole = "twice"
-    return {"request_body": whole, "before_100": any(_before_100(case, e) for e in case.chain)}
+    shares = [_share(case, exchange) for exchange in case.chain]
+    early = any(
+        share != "none" and _before_100(case, exchange)
+        for share, exchange in zip(shares, case.chain, strict=True)
+    )
+    whole = "twice" if _twice(case) else max(shares, key=_SHARES.index)
+    return {"request_body": whole, "before_100": early}
 
 
 _SHARES = ("none", "partial", "once")
 
 
 def _share(case: Case, exchange: Exchange) -> str:
-    if exchange.body_length is not None:
-        if exchange.body_length >= len(case.body):
-            return "once"
-        return "partial" if exchange.body_length else "none"
-    return "partial" if _content_seen(case, exchange) else "none"
+    if exchange.body_length is None:
+        return "partial" if _content_seen(case, exchange) else "none"
+    if exchange.body_length == len(case.body):
+        if exchange.body is None:
+            return "once" if exchange.body_sha256 in (None, sha256(case.body)) else "none"
+        return "once" if exchange.body == case.body else "none"
+    if exchange.body is not None and not case.body.startswith(exchange.body):
+        return "none"
+    return "partial" if exchange.body_length else "none"
 
 
 def _after_head(case: Case, exchange: Exchange) -> tuple[int, int]:

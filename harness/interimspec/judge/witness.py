@@ -4,17 +4,13 @@ nothing about the client: one of the two witnesses is wrong."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable
 
-from .delivered import FOREIGN, Delivery, equals_final
+from .delivered import FOREIGN, STATUS_TEXT, Delivery, equals_final
 from .inputs import CLOCK_TOLERANCE_MS, PROBE, Case
 from .validity import Invalid
 
-# Read as loosely as anybody could: a client may have found a status in octets that are no status
-# line to an ideal reader, and then it has seen it.
-_STATUS = re.compile(rb"HTTP/[0-9.]{1,8}[ \t]*([0-9]{1,9})", re.IGNORECASE)
 _EARLIEST_TIMEOUT = 0.5
 
 
@@ -74,7 +70,7 @@ def _times_of(case: Case, status: int) -> list[float]:
     times = []
     for connection in case.transcript.connections.values():
         for start, octets in connection.known_parts():
-            for match in _STATUS.finditer(octets):
+            for match in STATUS_TEXT.finditer(octets):
                 if int(match[1]) == status:
                     runs = connection.runs_between(start + match.start(), start + match.end())
                     times.append(max(run.left for run in runs))
@@ -86,7 +82,7 @@ def _seen(case: Case) -> Counter[int]:
         int(match[1])
         for connection in case.transcript.connections.values()
         for _, octets in connection.known_parts()
-        for match in _STATUS.finditer(octets)
+        for match in STATUS_TEXT.finditer(octets)
     )
 
 
