@@ -17,7 +17,8 @@ from interimspec.control_table import BadDeviation, deviate
 from interimspec.toml_table import Table, read
 
 KINDS = ("library", "tool", "reference", "mutant")
-METHODS = ("none", "pip", "npm", "go", "javac", "deb")
+INSTALL_METHODS = ("none", "pip", "npm", "go", "javac", "deb")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND")
 TIMERS = ("connect_ms", "read_ms", "total_ms")
 ERROR_KINDS = ("timeout", "protocol", "closed", "refused", "limit", "status", "tls", "other")
 INTERIM_LEVELS = ("none", "count", "status", "fields")
@@ -68,7 +69,7 @@ class Can:
     phases: bool = False
     expect_continue: bool = False
     body_stream: bool = False
-    methods: tuple[str, ...] = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+    methods: tuple[str, ...] = METHODS
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -217,7 +218,7 @@ def load_manifests(clients_dir: Path) -> tuple[Manifest, ...]:
 
 
 def _read_install(table: Table, here: Path) -> Install:
-    method = table.choice("method", METHODS, "none")
+    method = table.choice("method", INSTALL_METHODS, "none")
     files = table.texts("files", ())
     for name in files:
         if "{" not in name and not (here / name).exists():

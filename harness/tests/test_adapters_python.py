@@ -314,3 +314,13 @@ def test_every_declared_gap_is_unsupported_and_sends_nothing(row: Row) -> None:
             assert [e["event"] for e in events] == ["unsupported", "done"], events
             assert events[0]["what"] == name
         assert peer.requests == []
+
+
+def test_methods_beyond_the_usual_are_sent_where_declared(row: Row) -> None:
+    with raw_peer(ANSWERS) as peer:
+        methods = [m for m in row.can.methods if m in ("PATCH", "PROPFIND", "OPTIONS", "DELETE")]
+        plans = [plan(request(peer, "ok", method=m), plan=m.lower()) for m in methods]
+        run = drive_row(row, *plans)
+        check_events(run, len(plans))
+        assert [r["method"] for r in peer.requests] == methods, run
+    assert {end["told"] for end in run.of("end")} == {"ok"}

@@ -13,7 +13,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import adapterkit
 from command_line import Launch
 from tool import LogRules, Tool
 
@@ -157,7 +156,6 @@ class JsonLines(Reader):
     def _end_transfer(self, said: dict[str, Any]) -> None:
         self._heads = b""  # part of a head that never ended
         code, status = int(said["exitcode"]), int(said["http_code"]) or None
-        self.report.started = adapterkit.now_ms() - float(said["time_total"]) * 1000.0
         body = _content(self.body_file)
         if code == 0:
             self.succeed(status, body)
@@ -228,8 +226,9 @@ class Log(Reader):
             self.succeed(_status_of(self.head), self._body() or b"")
         elif found := rules.failed.search(line):
             status = found.groupdict().get("status")
-            if status:
-                self.fail("status", "server error", line.strip(), self._body(), int(status))
+            if status or self._kind == "status":
+                shown = int(status) if status else _status_of(self.head)
+                self.fail("status", "server error", line.strip(), self._body(), shown)
             else:
                 self._give_up()
 

@@ -404,7 +404,7 @@ def main(
         "phases": False,
         "expect_continue": False,
         "body_stream": False,
-        "methods": ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
+        "methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"],
         **can,
     }
     kit = Kit(full, kinds, detail, kind_by_value)

@@ -37,6 +37,9 @@ class Connection:
             self.h11.receive_data(self.sock.recv(65536))
 
     def is_reusable(self):
+        _, is_closed = self.h11.trailing_data
+        if is_closed:
+            return False
         if self.h11.our_state is h11.DONE and self.h11.their_state is h11.DONE:
             self.h11.start_next_cycle()
         return self.h11.our_state is h11.IDLE

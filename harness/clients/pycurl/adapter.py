@@ -29,15 +29,18 @@ class Heads:
     def __init__(self, report):
         self.report = report
         self.lines = []
+        self.is_ended = False
 
     def line(self, octets):
         text = octets.decode("latin-1").rstrip("\r\n")
-        if text.startswith("HTTP/"):
-            self.lines = []
+        if self.is_ended and text:
+            self.lines, self.is_ended = [], False
         if text:
             self.lines.append(text)
-        elif self.status and 100 <= self.status <= 199:
-            self.report.interim(self.status, self.fields)
+        elif not self.is_ended:
+            self.is_ended = True
+            if self.status and 100 <= self.status <= 199:
+                self.report.interim(self.status, self.fields)
 
     @property
     def status(self):

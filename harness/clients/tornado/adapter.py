@@ -102,6 +102,7 @@ adapterkit.main(
         "interim": "fields",
         "expect_continue": True,
         "body_stream": True,
+        "methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
     },
     play=play,
     kinds=[
