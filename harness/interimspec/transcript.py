@@ -76,6 +76,12 @@ class Send:
         copies = -(-self.length // len(self.data))
         return (self.data * copies)[: self.length]
 
+    @property
+    def interval(self) -> float:
+        """Between two repetitions, on average; 0 without any."""
+        count = self.length // self.unit_length if self.unit_length else 0
+        return (self.last_left - self.left) / (count - 1) if count > 1 else 0.0
+
     def repetitions(self) -> Iterator[tuple[int, float]]:
         """Offset in the connection's sent stream and time of every repetition."""
         unit = self.unit_length or self.length

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 from typing import Any
 
 import pytest
@@ -95,6 +97,28 @@ def test_the_next_request_gets_an_empty_answer_of_the_first() -> None:
     verdict = verdict_of(wire, told)
     assert verdict.facts["connection"] == "poisoned"
     assert reason(verdict, "K2") == {"rule": "K2", "probe": "probe", "got": "head(0)"}
+
+
+@pytest.mark.parametrize("how", ["not kept", "coded"])
+def test_the_next_request_gets_content_that_has_no_place_in_the_stream(how: str) -> None:
+    content = bytes(index % 251 for index in range(100_000))
+    coded = gzip.compress(content)
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request()
+    conn.head(first, 102, t=2)
+    if how == "coded":
+        conn.answer(first, 200, coded, ["Content-Encoding: gzip"], t=300)
+    else:
+        head = head_octets(200, [f"Content-Length: {len(content)}"])
+        digest = hashlib.sha256(content).hexdigest()
+        parts = [("head", head), ("content", content)]
+        conn.send(first, parts, t=300, bytes=None, content_sha256=digest)
+    conn.probe(5, answer=320)
+    told = Teller().ok("main", 102, at=3).ok("probe", 200, content, started=4, at=301)
+    verdict = verdict_of(wire, told)
+    assert (verdict.facts["connection"], verdict.grade) == ("poisoned", "danger")
+    assert reason(verdict, "K2") == {"rule": "K2", "probe": "probe", "got": "content(0)"}
 
 
 def test_the_next_request_gets_an_interim() -> None:

@@ -291,7 +291,7 @@ def test_a_client_that_tries_again_and_again_does_not_hang() -> None:
     wire = attempts(4, lambda conn, at: conn.client_closes(at))
     verdict = verdict_of(wire, teller(timers=TIMERS), question, state="deadline")
     assert (verdict.outcome, verdict.facts["told"]) == ("timeout", "nothing")
-    assert verdict.reasons[0] == {"rule": "O3a", "attempts": 4}
+    assert verdict.reasons[0] == {"rule": "O3a", "attempts": 4, "ended_by": ["timer"]}
     assert len(verdict.facts["resent"]) == 3
     assert "4 times" in verdict.sentence
     # The server ended each: the client saw that, which is no timeout.
@@ -312,14 +312,28 @@ def test_a_client_that_gives_up_too_late_hangs_even_if_it_tries_again() -> None:
     assert verdict.outcome == "hang"
 
 
-def test_a_client_that_throws_good_answers_away_hangs() -> None:
+def test_a_client_that_refuses_every_answer_and_asks_again() -> None:
     wire = Wire()
     for at in (1.0, 500.0):
         conn = wire.connect(at)
         number = conn.request(t=at)
-        conn.answer(number, 200, OWN, t=at + 1)
-        conn.client_closes(at + 400)
-    assert verdict_of(wire, teller(timers=TIMERS), state="deadline").outcome == "hang"
+        conn.head(number, 102, t=at + 1)
+        conn.client_closes(at + 2)
+        conn.answer(number, 200, OWN, t=at + 100)
+    verdict = verdict_of(wire, teller(timers=TIMERS), state="deadline")
+    assert (verdict.outcome, verdict.grade) == ("error", "fail")
+    assert verdict.reasons[0] == {"rule": "O3a", "attempts": 2, "ended_by": ["client"]}
+    assert verdict.sentence.startswith("Refused what it received and asked again, 2 times")
+
+
+def test_a_status_below_100_is_as_visible_as_an_interim_one() -> None:
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request()
+    conn.send(first, [("head", b"HTTP/1.1 099 Early\r\n\r\n")], t=2)
+    conn.answer(first, 200, OWN, t=300)
+    verdict = verdict_of(wire, teller().ok("main", 99, at=3), Question("odd"))
+    assert (verdict.outcome, verdict.grade) == ("interim", "fail")
 
 
 def test_crash() -> None:

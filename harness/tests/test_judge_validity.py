@@ -251,6 +251,19 @@ def test_a_late_send_matters_where_timers_are_asked_about() -> None:
     assert late(45, ONE_SECOND, at=1005, pause=400).grade == "inconclusive"
 
 
+def test_a_late_repetition_is_measured_by_its_interval() -> None:
+    for worst, grade in ((35.0, "pass"), (45.0, "inconclusive")):
+        wire = Wire()
+        conn = wire.connect()
+        first = conn.request()
+        conn.head(
+            first, 102, t=1, times=3, unit_len=27, first=[[1, 1]], last_left=801, worst_late=worst
+        )
+        told = Teller(probe=False, timers=TIMERS).failed("main", "timeout", at=1005)
+        question = Question("unfinished", timers=ONE_SECOND, has_final=False)
+        assert verdict_of(wire, told, question).grade == grade
+
+
 def test_a_late_send_after_the_end_does_not_matter() -> None:
     assert late(950, ONE_SECOND, at=1005).outcome == "timeout"
 
@@ -285,8 +298,8 @@ def test_a_late_harness() -> None:
     assert verdict_of(wire, told, harness_late_ms=500).outcome == "final"
     told = Teller(probe=False, timers=TIMERS).failed("main", "timeout", at=1005)
     question = Question("timer", timers=ONE_SECOND)
-    assert verdict_of(wire, told, question, harness_late_ms=90).outcome == "timeout"
-    assert verdict_of(wire, told, question, harness_late_ms=110).grade == "inconclusive"
+    assert verdict_of(wire, told, question, harness_late_ms=340).outcome == "timeout"
+    assert verdict_of(wire, told, question, harness_late_ms=360).grade == "inconclusive"
 
 
 def surplus_then_probe(surplus: float, probe: float, **options: Any) -> Verdict:
@@ -416,8 +429,13 @@ def test_v7g_an_order_that_the_server_saw_otherwise() -> None:
     first = conn.request()
     conn.answer(first, 200, OWN, t=50)
     content = conn.probe(60)
-    told = Teller().ok("main", 200, OWN, at=70).ok("probe", 200, content, started=70, at=70)
-    assert invalid(verdict_of(wire, told)) == (None, "error", "V7g", "witness")
-    told = Teller().ok("main", 200, OWN, started=20, at=55)
-    told.ok("probe", 200, content, started=55, at=70)
-    assert invalid(verdict_of(wire, told)) == (None, "error", "V7g", "witness")
+
+    def verdict(started: float, ended: float) -> Verdict:
+        told = Teller().ok("main", 200, OWN, started=started, at=ended)
+        told.ok("probe", 200, content, started=ended, at=ended + 10)
+        return verdict_of(wire, told)
+
+    assert invalid(verdict(0, 600)) == (None, "error", "V7g", "witness")
+    assert invalid(verdict(510, 520)) == (None, "error", "V7g", "witness")
+    # A tool is asked when it is over, and counts back.
+    assert verdict(20, 90).outcome == "final"

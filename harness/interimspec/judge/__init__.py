@@ -71,7 +71,7 @@ def judge(scenario: ScenarioLike, transcript: Transcript, observation: Observati
     invalid = validity.check(case)
     if invalid is not None:
         return _no_verdict(invalid)
-    main = classify(case.main, case.chain, _likeliest_first(case), case.final_exchange)
+    main = classify(case.main, case.chain, _likeliest_first(case), case.final_exchange, case.probes)
     probe = _probe_delivery(case)
     invalid = witness.check(case, main, probe)
     if invalid is not None:
@@ -104,7 +104,7 @@ def _probe_delivery(case: Case) -> Delivery | None:
     connections = sorted(
         case.transcript.connections.values(), key=lambda one: one.number not in carried
     )
-    return classify(case.probe, case.probes, connections, answered)
+    return classify(case.probe, case.probes, connections, answered, case.chain)
 
 
 def _verdict(case: Case, main: Delivery, probe: Delivery | None) -> Verdict:

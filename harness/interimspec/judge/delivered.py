@@ -77,10 +77,11 @@ def classify(
     own: Iterable[Exchange],
     connections: Iterable[Connection],
     expected: Exchange | None,
+    others: Iterable[Exchange] = (),
 ) -> Delivery:
     """Classes of what `told` delivered. `own` are the exchanges of its request, `expected` is the
-    one whose final response it was to hand over, `connections` all of the run, the likeliest
-    first."""
+    one whose final response it was to hand over, `others` those of other requests; `connections`
+    are all of the run, the likeliest first."""
     if told.content_length == 0:
         whole = expected is not None and equals_final(told, expected)
         return Delivery(frozenset(("empty",)), whole=whole)
@@ -99,6 +100,10 @@ def classify(
         places = _unframed(told.content, streams) or _runs(told.content, streams)
     if places:
         return _named(places, frozenset(exchange.number for exchange in candidates))
+    # Content that the server did not keep, or that came with a coding, has no place in the stream.
+    for exchange in others:
+        if equals_final(told, exchange) or _is_part(told, exchange.final):
+            return Delivery(frozenset(("other",)), (f"content({exchange.number})",))
     return Delivery(frozenset(("unattributed",)))
 
 

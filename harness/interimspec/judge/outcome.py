@@ -72,9 +72,10 @@ def _died(case: Case) -> Outcome | None:
 
 
 def _interim_handed_over(case: Case) -> Outcome | None:
-    """O2: whatever came after: success, failure, silence."""
+    """O2: whatever came after: success, failure, silence. A code below 100 is none of a final
+    response either, and as plain to see: a client that hands over an 099 is judged alike."""
     status = case.main.status
-    if status is None or not 100 <= status <= 199:
+    if status is None or not 1 <= status <= 199:
         return None
     final = case.scripted_final
     if final is not None and final.status == status:
@@ -92,39 +93,39 @@ def _keeps_trying(case: Case) -> Outcome | None:
     """O3a: it gave up each attempt in time and began another, by a policy of its own.
 
     Such a client (wget tries twenty times by default) is no client that hangs: its timers work,
-    and so does its sense for a connection that has ended. Its user is told nothing yet, and what
-    was sent again is judged by itself. An attempt given up by the client is a timeout; one that
-    the server ended is an error.
+    and so does its sense for answers that are none. Its user is told nothing yet, and what was sent
+    again is judged by itself. Attempts that it gave up by its timer are a timeout; those that it
+    refused, or that the server ended, are an error.
     """
     if len(case.chain) < 2:
         return None
-    ended_by_client = 0
+    ends = set()
     for before, after in pairwise(case.chain):
-        if asks_again(before) or (before.final is not None and before.final.complete):
-            return None
-        ended = _end_of_attempt(case, before, after)
+        ended = None if asks_again(before) else _end_of_attempt(case, before, after)
         if ended is None:
             return None
-        ended_by_client += ended == "client"
-    data = {"attempts": len(case.chain)}
-    if ended_by_client:
-        return Outcome("timeout", "O3a", data)
-    return Outcome("error", "O3a", {**data, "kind": "closed"})
+        ends.add(ended)
+    data = {"attempts": len(case.chain), "ended_by": sorted(ends)}
+    return Outcome("timeout" if "timer" in ends else "error", "O3a", data)
 
 
 def _end_of_attempt(case: Case, before: Exchange, after: Exchange) -> str | None:
-    """Who ended an attempt, if it was over within three timers and before the next one."""
+    """What ended an attempt (server, timer, client), if it was over within three timers of its last
+    octet and before the next one began."""
     connection = case.transcript.connection_of(before)
-    octets = [run.left for run in connection.runs if run.exchange == before.number]
-    last = max([before.at, *octets])
     server, client = connection.server_closed, connection.client_closed
-    if server is not None and server[0] <= after.at:
+    if server is not None and server[0] <= after.at and (client is None or server[0] < client[0]):
         return "server"
-    if case.timer_ms is None:
+    if case.timer_ms is None or after.conn == before.conn:
         return None
     given_up = client[0] if client is not None else after.at
-    in_time = given_up - last <= _ATTEMPT_TIMERS * case.timer_ms
-    return "client" if in_time and after.conn != before.conn else None
+    octets = [run.left for run in connection.runs if run.exchange == before.number]
+    waited = given_up - max([before.at, *(left for left in octets if left <= given_up)])
+    if waited > _ATTEMPT_TIMERS * case.timer_ms:
+        return None
+    whole = given_up - before.at
+    by_timer = max(waited, whole) >= _TIMER_SHARE * min(case.timers.values())
+    return "timer" if by_timer else "client"
 
 
 def _too_late(case: Case) -> Outcome | None:

@@ -126,15 +126,18 @@ def _silent(case: Case, outcome: Outcome, delivery: Delivery, factor: float | No
     shown = case.main.status
     status = "" if shown is None else f" with status {shown}"
     if case.final is None:
-        return f"reported success{status}, although no final response had been sent"
+        whole = "complete " if any(not h.complete for e in case.chain for h in e.heads) else ""
+        return f"reported success{status}, although no {whole}final response had been sent"
     what = "an empty response" if case.main.content_length == 0 else "a response"
     return f"reported success with {what}{status} that is not {_the(case.final.status)} sent"
 
 
 def _failed(case: Case, outcome: Outcome, delivery: Delivery, factor: float | None) -> str:
     if outcome.rule == "O3a":
+        refused = "client" in outcome.data["ended_by"]
+        why = "refused what it received" if refused else "saw that the connection had ended"
         return (
-            f"saw that the connection had ended and asked again, {case.attempts} times so far; "
+            f"{why} and asked again, {case.attempts} times so far; "
             "it was stopped before it told its user anything"
         )
     text = f"reported a failure ({_error(case)})"

@@ -277,7 +277,7 @@ def _late_send(case: Case) -> str | None:
     before: dict[int | None, float] = {e.number: e.turn or e.at for e in case.chain}
     for send in _sends(case):
         due = send.due if send.due is not None else send.left
-        pause = max(0.0, due - before.get(send.exchange, due))
+        pause = max(send.interval, due - before.get(send.exchange, due))
         before[send.exchange] = due
         # A client that does not read stops the schedule itself.
         if send.piece is not None or any(at <= send.left for at in blocked):
