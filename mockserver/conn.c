@@ -58,95 +58,6 @@ void conn_new(struct server *server, int fd, const struct sockaddr_storage *peer
     conn_advance(conn, now_ns);
 }
 
-struct moment conn_moment(struct conn *conn, const struct exchange *exchange, int64_t now_ns)
-{
-    struct moment at = {.now_ns = now_ns, .exchange = EXCHANGE_NONE};
-    const struct run *run = conn->run;
-    at.conn = conn->number;
-    if (exchange) {
-        run = exchange->run;
-        at.conn = exchange->conn_number;
-        at.exchange = exchange->number;
-    }
-    at.transcript = run && !run->ended ? (struct transcript *)&run->transcript
-                                       : &conn->server->nowhere;
-    return at;
-}
-
-void conn_note(struct conn *conn, const struct exchange *exchange, int64_t now_ns,
-               enum event_kind kind)
-{
-    conn_note_read(conn, now_ns);
-    transcript_note(conn_moment(conn, exchange, now_ns), kind);
-    if (conn->server->options->live) {
-        live_note(conn, exchange, now_ns, kind);
-    }
-}
-
-/* The events of a connection that nobody owned before. */
-static void tell_beginning(struct conn *conn)
-{
-    struct moment at = conn_moment(conn, NULL, conn->accepted_ns);
-    transcript_accept(at, conn->peer, conn->peer_is_v6, conn->peer_port);
-    if (!conn->early) {
-        return;
-    }
-    size_t offset = 0;
-    for (size_t i = 0; i < conn->early->count; i++) {
-        const struct early_read *read = &conn->early->reads[i];
-        at.now_ns = read->t_ns;
-        transcript_received(at, offset, bytes_of(conn->early->octets.data + offset, read->len));
-        offset += read->len;
-    }
-}
-
-static void free_early(struct conn *conn)
-{
-    if (conn->early) {
-        buf_fini(&conn->early->octets);
-        free(conn->early->reads);
-        free(conn->early);
-        conn->early = NULL;
-    }
-}
-
-void conn_set_run(struct conn *conn, struct run *run, int64_t now_ns)
-{
-    if (conn->run == run) {
-        return;
-    }
-    struct run *old = conn->run;
-    if (old) {
-        *(conn->run_prev ? &conn->run_prev->run_next : &old->conns) = conn->run_next;
-        if (conn->run_next) {
-            conn->run_next->run_prev = conn->run_prev;
-        }
-        conn->run_prev = conn->run_next = NULL;
-    }
-    conn->run = run;
-    if (run) {
-        run_ref(run);
-        conn->run_next = run->conns;
-        if (conn->run_next) {
-            conn->run_next->run_prev = conn;
-        }
-        run->conns = conn;
-        conn->number = ++run->connections;
-        /* A connection begins anew in the transcript of each run that it serves. */
-        conn->received_before = old ? conn->received : 0;
-        conn->sent_before = conn->sent;
-        tell_beginning(conn);
-        free_early(conn);
-    }
-    if (conn->server->options->live && run && !old) {
-        live_accept(conn, now_ns);
-    }
-    if (old) {
-        server_run_changed(conn->server, old, now_ns);
-        run_unref(old);
-    }
-}
-
 void conn_watch(struct conn *conn)
 {
     if (conn->state == CONN_DEAD) {
@@ -232,7 +143,7 @@ void conn_reap(struct server *server)
             exchange_free(conn, exchange);
         }
         protocol_close(conn->protocol);
-        free_early(conn);
+        conn_free_early(conn);
         free(conn);
     }
 }
@@ -272,31 +183,6 @@ void conn_cancel(struct conn *conn, int64_t now_ns)
 }
 
 /* ---- reading ---- */
-
-void conn_note_read(struct conn *conn, int64_t now_ns)
-{
-    if (!conn->read.data) {
-        return;
-    }
-    struct bytes octets = conn->read;
-    conn->read = bytes_of(NULL, 0);
-    if (conn->run) {
-        transcript_received(conn_moment(conn, NULL, now_ns),
-                            conn->received - conn->received_before, octets);
-        return;
-    }
-    if (conn->state != CONN_OPEN ||
-        (conn->early && buf_len(&conn->early->octets) > 2 * SERVER_READ_OCTETS)) {
-        return;
-    }
-    if (!conn->early) {
-        conn->early = xcalloc(1, sizeof *conn->early);
-    }
-    struct early *early = conn->early;
-    buf_append_bytes(&early->octets, octets);
-    early->reads = xreallocarray(early->reads, early->count + 1, sizeof *early->reads);
-    early->reads[early->count++] = (struct early_read){now_ns, octets.len};
-}
 
 static void receive(struct conn *conn, struct bytes octets, int64_t now_ns)
 {
@@ -399,6 +285,16 @@ static void shut_turn_gate(struct conn *conn)
     }
 }
 
+/* Where nobody knows what the peer has read, the pause alone must do. */
+static bool is_turn_gate_open(struct conn *conn, int64_t now_ns)
+{
+    if (now_ns < conn->turn_gate.from_ns) {
+        return false;
+    }
+    int64_t unread = conn_unread(conn);
+    return unread == PLAYER_UNREAD_UNKNOWN || gate_opens(&conn->turn_gate, unread, now_ns);
+}
+
 /* Gives the turn to the next in the queue; false when it must wait until *wake_ns, or there is
  * none. */
 static bool pass_turn(struct conn *conn, int64_t now_ns, int64_t *wake_ns)
@@ -407,14 +303,11 @@ static bool pass_turn(struct conn *conn, int64_t now_ns, int64_t *wake_ns)
     if (conn->active || !next || conn->backlog) {
         return false;
     }
-    if (conn->turn_gated) {
-        if (now_ns < conn->turn_gate.from_ns ||
-            !gate_opens(&conn->turn_gate, conn_unread(conn), now_ns)) {
-            *wake_ns = conn->turn_gate.from_ns;
-            return false;
-        }
-        conn->turn_gated = false;
+    if (conn->turn_gated && !is_turn_gate_open(conn, now_ns)) {
+        *wake_ns = conn->turn_gate.from_ns < *wake_ns ? conn->turn_gate.from_ns : *wake_ns;
+        return false;
     }
+    conn->turn_gated = false;
     conn->active = next;
     conn->queued--;
     exchange_give_turn(conn, next, now_ns);
@@ -502,8 +395,8 @@ void conn_advance(struct conn *conn, int64_t now_ns)
     if (conn->state == CONN_DEAD) {
         return;
     }
-    conn->is_full = conn->is_full ? conn->queued > CONN_MAX_QUEUED / 2
-                                  : conn->queued > CONN_MAX_QUEUED;
+    conn->is_full =
+        conn->is_full ? conn->queued > CONN_MAX_QUEUED / 2 : conn->queued > CONN_MAX_QUEUED;
     conn_watch(conn);
     arm(conn, wake_ns);
 }

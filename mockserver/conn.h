@@ -23,8 +23,8 @@
 #include "transport.h"
 
 enum {
-    CONN_MAX_QUEUED = 256,   /* exchanges; reading pauses while there are more */
-    CONN_FLUSHES = 16,       /* writes of one exchange before others have a go */
+    CONN_MAX_QUEUED = 256, /* exchanges; reading pauses while there are more */
+    CONN_FLUSHES = 16,     /* writes of one exchange before others have a go */
 };
 /* After our FIN, for the client's; after a run has ended; before the first request. */
 #define CONN_LINGER_NS (10 * CLOCK_NS_PER_S)
@@ -62,23 +62,23 @@ struct page {
 
 struct exchange {
     struct exchange *next;
-    struct run *run;            /* a reference; NULL: of no run */
-    const char *resource;       /* borrowed; NULL: a page */
-    int64_t *params;            /* owned; NULL: those of the run */
-    struct page *page;          /* owned; NULL: a script of the catalogue */
-    struct body *body;          /* owned; NULL before the first octet of content */
-    struct event_repeat *repeat;/* borrowed from the transcript: the repetition under way */
-    struct event_piece *piece;  /* the same: the last piece of a split */
+    struct run *run;             /* a reference; NULL: of no run */
+    const char *resource;        /* borrowed; NULL: a page */
+    int64_t *params;             /* owned; NULL: those of the run */
+    struct page *page;           /* owned; NULL: a script of the catalogue */
+    struct body *body;           /* owned; NULL before the first octet of content */
+    struct event_repeat *repeat; /* borrowed from the transcript: the repetition under way */
+    struct event_piece *piece;   /* the same: the last piece of a split */
     struct player player;
     int64_t wake_ns;
-    int64_t unread;             /* the last answer about the peer's unread octets */
-    uint32_t number;            /* within the run; EXCHANGE_NONE: at accept */
-    uint32_t conn_number;       /* of the connection in the exchange's run */
-    uint8_t state;              /* enum exchange_state */
+    int64_t unread;       /* the last answer about the peer's unread octets */
+    uint32_t number;      /* within the run; EXCHANGE_NONE: at accept */
+    uint32_t conn_number; /* of the connection in the exchange's run */
+    uint8_t state;        /* enum exchange_state */
     bool is_head : 1;
     bool is_connect : 1;
-    bool close_after : 1;       /* the client does not want the connection to persist */
-    bool ends_connection : 1;   /* nothing can be read after this request */
+    bool close_after : 1;     /* the client does not want the connection to persist */
+    bool ends_connection : 1; /* nothing can be read after this request */
 };
 
 struct early_read {
@@ -112,8 +112,8 @@ struct outgoing {
 };
 
 struct conn {
-    struct server *server;      /* borrowed */
-    struct conn *prev, *next;   /* all, or the dead */
+    struct server *server;    /* borrowed */
+    struct conn *prev, *next; /* all, or the dead */
     struct conn *run_prev, *run_next;
     struct run *run;            /* a reference; whose connection this is at the moment, or NULL */
     struct protocol *protocol;  /* owned */
@@ -130,24 +130,24 @@ struct conn {
     uint64_t received, sent;
     uint64_t received_before, sent_before; /* it was of this run */
     int64_t accepted_ns;
-    int64_t now_ns;                /* of the read under way, for what the protocol calls back */
-    int64_t left_ns;               /* when octets last left; 0: never */
-    int64_t limit_ns;              /* CONN_ENDING: until then */
+    int64_t now_ns;   /* of the read under way, for what the protocol calls back */
+    int64_t left_ns;  /* when octets last left; 0: never */
+    int64_t limit_ns; /* CONN_ENDING: until then */
     struct gate turn_gate;
-    struct bytes read;             /* the octets just received, until they are noted */
-    uint32_t number;               /* within the run */
-    uint32_t requests;             /* seen on this connection */
+    struct bytes read; /* the octets just received, until they are noted */
+    uint32_t number;   /* within the run */
+    uint32_t requests; /* seen on this connection */
     uint32_t queued;
     uint8_t peer[16];
     uint16_t peer_port;
-    uint8_t state;                 /* enum conn_state */
+    uint8_t state; /* enum conn_state */
     bool peer_is_v6 : 1;
-    bool is_leased : 1;            /* run came from the port */
-    bool reading : 1;              /* no script has switched it off */
+    bool is_leased : 1; /* run came from the port */
+    bool reading : 1;   /* no script has switched it off */
     bool client_fin : 1;
     bool turn_gated : 1;
-    bool released : 1;             /* an exchange has released the turn and may play on */
-    bool is_full : 1;              /* too many exchanges are queued */
+    bool released : 1; /* an exchange has released the turn and may play on */
+    bool is_full : 1;  /* too many exchanges are queued */
 };
 
 /* Takes the descriptor. `run`: whose leased port it is, or NULL. */
@@ -170,6 +170,7 @@ void conn_die(struct conn *conn, int64_t now_ns);
 void conn_set_run(struct conn *conn, struct run *run, int64_t now_ns);
 /* Notes the octets just read, if that has not been done. */
 void conn_note_read(struct conn *conn, int64_t now_ns);
+void conn_free_early(struct conn *conn);
 void conn_watch(struct conn *conn);
 /* Octets the client has not read, or UNREAD_UNKNOWN. */
 int64_t conn_unread(struct conn *conn);
@@ -193,5 +194,7 @@ enum io_status outgoing_drain(struct conn *conn, int64_t now_ns);
 /* What left of an item before it was abandoned is noted. */
 void outgoing_abandon(struct conn *conn, int64_t now_ns);
 void outgoing_free(struct outgoing *outgoing);
+/* Whether an ideal reader of all that the script sends has a whole final response. */
+bool outgoing_had_final(const struct exchange *exchange);
 
 #endif

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "conn.h"
+#include "h1_response.h"
 #include "live.h"
+#include "octets.h"
 #include "xmalloc.h"
 
 void outgoing_free(struct outgoing *outgoing)
@@ -86,8 +88,8 @@ void outgoing_add(struct conn *conn, struct exchange *exchange, const struct pla
     item->step = action->step;
     item->piece = action->piece;
     item->pieces = action->pieces;
-    item->repeats = action->pieces == 0 &&
-                    (step->forever || int_value_of(step->times, place.params) > 1);
+    item->repeats =
+        action->pieces == 0 && (step->forever || int_value_of(step->times, place.params) > 1);
 }
 
 /* `len` octets of the item have left: usually all of them. */
@@ -223,4 +225,28 @@ void outgoing_abandon(struct conn *conn, int64_t now_ns)
     }
     conn->backlog = NULL;
     outgoing_free(outgoing);
+}
+
+bool outgoing_had_final(const struct exchange *exchange)
+{
+    struct place place = exchange_place(exchange);
+    struct octets reader;
+    struct octets_spans spans = {0};
+    struct buf octets = {0};
+    octets_init(&reader, bytes_of_str(place.is_head      ? "HEAD"
+                                      : place.is_connect ? "CONNECT"
+                                                         : "GET"));
+    for (size_t i = 0; i < place.script->count; i++) {
+        const struct step *step = &place.script->steps[i];
+        if (step->kind == STEP_RESPOND || step->kind == STEP_SEND || step->kind == STEP_BODY ||
+            step->kind == STEP_END_BODY) {
+            buf_clear(&octets);
+            h1_response_render(&place, i, &octets);
+            octets_classify(&reader, buf_bytes(&octets),
+                            step->kind == STEP_SEND ? step->u.send.as : OCTETS_AUTO, &spans);
+        }
+    }
+    buf_fini(&octets);
+    octets_spans_fini(&spans);
+    return octets_is_complete(&reader) || reader.state == OCTETS_UNTIL_CLOSE;
 }

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,16 +27,16 @@ enum control_state {
 };
 
 struct control_conn {
-    struct control *control;         /* borrowed */
+    struct control *control; /* borrowed */
     struct control_conn *prev, *next;
-    struct h1_request *request;      /* owned */
+    struct h1_request *request; /* owned */
     ev_io io;
-    int fd;                          /* owned */
-    struct buf head;                 /* owned; of the request under way */
-    struct buf body;                 /* owned */
-    struct buf out;                  /* owned */
-    struct transcript_writer *writer;/* owned; NULL: the answer is whole in `out` */
-    struct run *waits_for;           /* borrowed; its waiter is this */
+    int fd;                           /* owned */
+    struct buf head;                  /* owned; of the request under way */
+    struct buf body;                  /* owned */
+    struct buf out;                   /* owned */
+    struct transcript_writer *writer; /* owned; NULL: the answer is whole in `out` */
+    struct run *waits_for;            /* borrowed; its waiter is this */
     enum control_state state;
     bool close_after;
 };
@@ -44,8 +45,9 @@ struct control {
     struct server *server; /* borrowed */
     char *path;            /* owned */
     ev_io io;
-    int fd;                /* owned */
-    dev_t device;          /* of the socket file that is ours */
+    int fd;       /* owned */
+    int reserve;  /* owned; given up for a caller when no descriptor is left, or -1 */
+    dev_t device; /* of the socket file that is ours */
     ino_t inode;
     struct control_conn *conns; /* owned */
     bool has_done;
@@ -81,6 +83,13 @@ static void free_conn(struct control_conn *conn)
     free(conn);
 }
 
+static void open_reserve(struct control *control)
+{
+    if (control->reserve < 0) {
+        control->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+}
+
 void control_reap(struct control *control)
 {
     if (!control->has_done) {
@@ -94,6 +103,8 @@ void control_reap(struct control *control)
             free_conn(conn);
         }
     }
+    open_reserve(control);
+    ev_io_start(control->server->loop, &control->io);
 }
 
 static void watch(struct control_conn *conn, int events)
@@ -292,11 +303,30 @@ static void on_io(struct ev_loop *loop, ev_io *io, int revents)
     }
 }
 
+/* Clients may have taken every descriptor, and who could end their runs must still be heard. When
+ * even the reserve is gone, accepting pauses until a caller leaves: the loop would spin. */
+static int accept_with_reserve(struct control *control)
+{
+    int fd = -1;
+    if (control->reserve >= 0) {
+        close(control->reserve);
+        control->reserve = -1;
+        fd = accept4(control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    }
+    if (fd < 0) {
+        ev_io_stop(control->server->loop, &control->io);
+    }
+    return fd;
+}
+
 static void on_accept(struct ev_loop *loop, ev_io *io, int revents)
 {
     (void)revents;
     struct control *control = io->data;
     int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+        fd = accept_with_reserve(control);
+    }
     if (fd < 0) {
         return;
     }
@@ -387,6 +417,8 @@ struct control *control_open(struct server *server, const char *path, char **mes
     control->server = server;
     control->path = xstrdup(path);
     control->fd = fd;
+    control->reserve = -1;
+    open_reserve(control);
     if (lstat(path, &status) == 0) {
         control->device = status.st_dev;
         control->inode = status.st_ino;
@@ -408,6 +440,9 @@ void control_close(struct control *control)
     }
     ev_io_stop(control->server->loop, &control->io);
     close(control->fd);
+    if (control->reserve >= 0) {
+        close(control->reserve);
+    }
     struct stat status;
     if (lstat(control->path, &status) == 0 && status.st_dev == control->device &&
         status.st_ino == control->inode) {

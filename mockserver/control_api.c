@@ -110,8 +110,7 @@ static bool read_scenario(struct server *server, const struct node *root, struct
     return true;
 }
 
-static bool read_member(const struct node *node, struct order *order,
-                        struct control_answer *answer)
+static bool read_member(const struct node *node, struct order *order, struct control_answer *answer)
 {
     struct bytes key = node->key->text;
     if (bytes_equal_str(key, "scenario")) {
@@ -260,8 +259,8 @@ static void call_run(struct server *server, struct bytes method, struct bytes na
     uint64_t late_requests;
     struct run *run = run_find(server->runs, name, bytes_of(NULL, 0));
     if (!run && run_has_ended(server->runs, name, &late_requests)) {
-        fail_with(answer, 410, "run %.*s has ended; %llu requests came for it since",
-                  (int)name.len, name.data, (unsigned long long)late_requests);
+        fail_with(answer, 410, "run %.*s has ended; %llu requests came for it since", (int)name.len,
+                  name.data, (unsigned long long)late_requests);
     } else if (!run) {
         fail_with(answer, 404, "there is no run \"%.*s\"", name.len > 64 ? 64 : (int)name.len,
                   name.data);

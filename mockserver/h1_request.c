@@ -177,7 +177,8 @@ static void receive_odd(struct h1_request *request, struct bytes octets)
                "HTTP/2 with prior knowledge on a port that speaks HTTP/1.1", bytes_of(NULL, 0));
     } else if (has_line && !is_request_line(head, &method)) {
         refuse_malformed(request, "not a request line");
-    } else if (memmem(head.data, head.len, "\r\n\r\n", 4) || memmem(head.data, head.len, "\n\n", 2)) {
+    } else if (memmem(head.data, head.len, "\r\n\r\n", 4) ||
+               memmem(head.data, head.len, "\n\n", 2)) {
         refuse(request, BAD_REQUEST_METHOD, "unknown method", method);
     } else if (head.len > H1_REQUEST_MAX_HEAD) {
         refuse_malformed(request, "no request line");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads HTTP/1.1 requests: the only file that knows llhttp. Does not care how its input was cut, and
- * keeps octets only while a head is incomplete. Upgrade is ignored; after CONNECT the octets of the
- * tunnel are read as requests again, since both ends of it are ours. */
+/* Reads HTTP/1.1 requests: the only file that knows llhttp. Does not care how its input was cut,
+ * and keeps octets only while a head is incomplete. Upgrade is ignored; after CONNECT the octets of
+ * the tunnel are read as requests again, since both ends of it are ours. */
 #ifndef INTERIMSPEC_H1_REQUEST_H
 #define INTERIMSPEC_H1_REQUEST_H
 

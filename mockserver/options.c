@@ -88,8 +88,20 @@ static bool parse_pace(const char *text, double *pace)
     return *text != '\0' && *end == '\0' && isfinite(*pace) && *pace >= 0.001 && *pace <= 1000;
 }
 
-enum { OPT_CATALOGUE = 256, OPT_LISTEN, OPT_PORTS, OPT_CONTROL, OPT_PACE, OPT_TRANSCRIPT,
-       OPT_NO_TRANSCRIPTS, OPT_REALTIME, OPT_NO_REALTIME, OPT_CHECK, OPT_VERSION, OPT_HELP };
+enum {
+    OPT_CATALOGUE = 256,
+    OPT_LISTEN,
+    OPT_PORTS,
+    OPT_CONTROL,
+    OPT_PACE,
+    OPT_TRANSCRIPT,
+    OPT_NO_TRANSCRIPTS,
+    OPT_REALTIME,
+    OPT_NO_REALTIME,
+    OPT_CHECK,
+    OPT_VERSION,
+    OPT_HELP
+};
 
 static const struct option long_options[] = {
     {"catalogue", required_argument, NULL, OPT_CATALOGUE},
@@ -161,8 +173,8 @@ static enum options_wish apply(struct options *options, int option, const char *
 
 enum options_wish options_parse(struct options *options, int argc, char **argv, char **message)
 {
-    *options = (struct options){.catalogue = "scenarios", .host = "127.0.0.1", .ports = 64,
-                                .pace = 1, .realtime = true};
+    *options = (struct options){
+        .catalogue = "scenarios", .host = "127.0.0.1", .ports = 64, .pace = 1, .realtime = true};
     opterr = 0;
     optind = 1;
     for (;;) {

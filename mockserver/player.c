@@ -384,8 +384,8 @@ static bool play_step(struct player *player, int64_t now_ns, struct player_actio
     }
     /* A split is under way: its gate, not the schedule, decides. */
     if (player->piece == 0 && now_ns < ready_ns(player)) {
-        *act = player->pending ? action(PLAYER_FLUSH, player)
-                               : wait_until(player, ready_ns(player));
+        *act =
+            player->pending ? action(PLAYER_FLUSH, player) : wait_until(player, ready_ns(player));
         return true;
     }
     switch (step->kind) {

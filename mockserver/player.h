@@ -21,12 +21,12 @@
 #define PLAYER_NEVER INT64_MAX
 
 enum {
-    PLAYER_BATCH_OCTETS = 64 * 1024,  /* repetitions without a pause leave in writes of so many */
-    PLAYER_MIN_GAP_NS = 5 * 1000000,  /* overdue octets are not joined to those before them */
-    GATE_MIN_NS = 2 * 1000000,        /* a piece is alone for at least so long ... */
-    GATE_MAX_NS = 50 * 1000000,       /* ... and until it was read, at most so long */
-    GATE_AGAIN_NS = 1 * 1000000,      /* between two looks at the peer's unread octets */
-    TURN_MIN_NS = 20 * 1000000,       /* between the octets of two exchanges, the next one queued */
+    PLAYER_BATCH_OCTETS = 64 * 1024, /* repetitions without a pause leave in writes of so many */
+    PLAYER_MIN_GAP_NS = 5 * 1000000, /* overdue octets are not joined to those before them */
+    GATE_MIN_NS = 2 * 1000000,       /* a piece is alone for at least so long ... */
+    GATE_MAX_NS = 50 * 1000000,      /* ... and until it was read, at most so long */
+    GATE_AGAIN_NS = 1 * 1000000,     /* between two looks at the peer's unread octets */
+    TURN_MIN_NS = 20 * 1000000,      /* between the octets of two exchanges, the next one queued */
 };
 
 #define PLAYER_UNREAD_UNKNOWN (-1)
@@ -66,24 +66,24 @@ struct player {
     const struct script *script; /* borrowed */
     const int64_t *params;       /* borrowed; values in the order of scenario.params */
     int64_t anchor_ns;
-    int64_t offset_ns;           /* sum of the sleeps since the anchor */
-    int64_t slept_ns;            /* sum of the sleeps since octets left */
-    int64_t left_ns;             /* when octets last left; 0: never */
-    uint64_t body_octets;        /* of the request's content, received so far */
-    uint64_t repetition;         /* of the current step, from 0 */
-    uint64_t unit_len;           /* octets of one repetition, valid when measured */
-    uint64_t piece_from;         /* where the next piece of a split begins */
+    int64_t offset_ns;    /* sum of the sleeps since the anchor */
+    int64_t slept_ns;     /* sum of the sleeps since octets left */
+    int64_t left_ns;      /* when octets last left; 0: never */
+    uint64_t body_octets; /* of the request's content, received so far */
+    uint64_t repetition;  /* of the current step, from 0 */
+    uint64_t unit_len;    /* octets of one repetition, valid when measured */
+    uint64_t piece_from;  /* where the next piece of a split begins */
     struct gate gate;
-    uint32_t step;               /* index of the current step */
+    uint32_t step; /* index of the current step */
     uint32_t piece;
-    float pace;                  /* factor on every sleep and `every` */
-    uint8_t state;               /* enum player_state */
-    uint8_t facts;               /* of enum player_fact */
-    bool implicit_wait : 1;      /* waiting for the whole request before step 0 */
-    bool pending : 1;            /* octets were appended that have not left */
+    float pace;             /* factor on every sleep and `every` */
+    uint8_t state;          /* enum player_state */
+    uint8_t facts;          /* of enum player_fact */
+    bool implicit_wait : 1; /* waiting for the whole request before step 0 */
+    bool pending : 1;       /* octets were appended that have not left */
     bool measured : 1;
-    bool begun : 1;              /* the step was entered: its wait is counted from wait_ns */
-    bool gated : 1;              /* the gate has been shut for this piece or reset */
+    bool begun : 1; /* the step was entered: its wait is counted from wait_ns */
+    bool gated : 1; /* the gate has been shut for this piece or reset */
 };
 
 enum player_do {
@@ -103,13 +103,13 @@ enum player_do {
 
 struct player_action {
     enum player_do what;
-    uint32_t step;   /* index */
-    int64_t at_ns;   /* PLAYER_WAIT: when to ask again, or PLAYER_NEVER */
-    int64_t due_ns;  /* PLAYER_SEND: when the schedule wanted it */
-    uint64_t from;   /* PLAYER_SEND */
-    uint64_t to;     /* PLAYER_SEND; UINT64_MAX: to the end of the unit */
-    uint64_t count;  /* PLAYER_SEND: repetitions in this write */
-    uint64_t repetition; /* PLAYER_SEND: number of the first of them */
+    uint32_t step;          /* index */
+    int64_t at_ns;          /* PLAYER_WAIT: when to ask again, or PLAYER_NEVER */
+    int64_t due_ns;         /* PLAYER_SEND: when the schedule wanted it */
+    uint64_t from;          /* PLAYER_SEND */
+    uint64_t to;            /* PLAYER_SEND; UINT64_MAX: to the end of the unit */
+    uint64_t count;         /* PLAYER_SEND: repetitions in this write */
+    uint64_t repetition;    /* PLAYER_SEND: number of the first of them */
     uint32_t piece, pieces; /* PLAYER_SEND: pieces is 0 unless the step is split */
 };
 

@@ -17,8 +17,8 @@ struct request_head {
     struct bytes target; /* part of raw */
     uint64_t offset;     /* of its first octet in the octets received on this connection */
     int version_major, version_minor;
-    bool keep_alive;     /* what the client asked for, by version and Connection */
-    bool upgrade;        /* it offered another protocol, which is ignored (RFC 9110 7.8) */
+    bool keep_alive; /* what the client asked for, by version and Connection */
+    bool upgrade;    /* it offered another protocol, which is ignored (RFC 9110 7.8) */
 };
 
 /* Why a connection's octets cannot be taken for requests any more. */

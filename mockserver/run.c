@@ -220,7 +220,14 @@ struct run *run_make(struct run_registry *registry, const struct run_spec *spec,
 
 struct run *run_oldest_by_hand(const struct run_registry *registry)
 {
-    return registry->by_hand_count >= RUN_BY_HAND_MAX ? registry->oldest : NULL;
+    if (registry->by_hand_count < RUN_BY_HAND_ENOUGH) {
+        return NULL;
+    }
+    struct run *run = registry->oldest;
+    while (run && run->ending) {
+        run = run->newer;
+    }
+    return run;
 }
 
 struct run *run_find(const struct run_registry *registry, struct bytes token, struct bytes scenario)

@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 #include "buf.h"
-#include "schedule.h"
 #include "scenario.h"
+#include "schedule.h"
 #include "transcript.h"
 
 enum {
@@ -24,6 +24,7 @@ enum {
     RUN_TOMBSTONES = 16 * 1024,
     RUN_DEFAULT_MAX = 4096,
     RUN_BY_HAND_MAX = 1024,
+    RUN_BY_HAND_ENOUGH = 960, /* from here on a new one ends the one not used for longest */
 };
 /* A run made by hand ends when nobody has used it for so long. */
 #define RUN_BY_HAND_LIFE_NS (60 * CLOCK_NS_PER_S)
@@ -41,28 +42,28 @@ struct run {
     int64_t *params;                 /* owned; in the order of scenario.params */
     uint32_t *visits;                /* owned; per resource, the built-in probe last */
     struct transcript transcript;
-    struct conn *conns;              /* the connections that serve it; conn.c's list */
-    void *waiter;                    /* who ends it and waits; control.c's business */
-    struct server *server;           /* borrowed; server.c's business */
-    struct schedule_entry life;      /* the end of its life, or of the wait while it ends */
-    int64_t used_ns;                 /* when it last had a request */
-    int64_t queue_wait_ns;           /* of this process when the run began; -1: unknown */
-    int lease;                       /* index, or -1 */
-    int port;                        /* of the lease, or the shared one */
+    struct conn *conns;         /* the connections that serve it; conn.c's list */
+    void *waiter;               /* who ends it and waits; control.c's business */
+    struct server *server;      /* borrowed; server.c's business */
+    struct schedule_entry life; /* the end of its life, or of the wait while it ends */
+    int64_t used_ns;            /* when it last had a request */
+    int64_t queue_wait_ns;      /* of this process when the run began; -1: unknown */
+    int lease;                  /* index, or -1 */
+    int port;                   /* of the lease, or the shared one */
     unsigned refs;
     uint32_t requests, probe_requests, connections;
-    uint32_t exchanges;              /* numbers given so far */
+    uint32_t exchanges; /* numbers given so far */
     uint64_t late_requests;
     bool by_hand;
-    bool ending;                     /* its transcript was asked for */
-    bool ended;                      /* no longer in the registry */
+    bool ending; /* its transcript was asked for */
+    bool ended;  /* no longer in the registry */
 };
 
 enum run_error {
     RUN_OK,
     RUN_BAD_TOKEN, /* not 1 to 64 of [A-Za-z0-9._~-] */
     RUN_EXISTS,
-    RUN_GONE,      /* the token was used and its run has ended */
+    RUN_GONE, /* the token was used and its run has ended */
     RUN_TOO_MANY,
     RUN_NO_PORT,
 };
@@ -84,10 +85,10 @@ struct run_spec {
     bool keeps_nothing; /* no transcript */
 };
 
-/* NULL with *error set. The registry holds a reference until run_end(). A run by hand that is one
- * too many pushes out the one that was not used for longest, told by *pushed_out (to be ended). */
+/* NULL with *error set. The registry holds a reference until run_end(). */
 struct run *run_make(struct run_registry *registry, const struct run_spec *spec,
                      enum run_error *error);
+/* The run by hand that should make room for a new one, or NULL when there is room. */
 struct run *run_oldest_by_hand(const struct run_registry *registry);
 /* With scenario NULL: the last one made of that token. */
 struct run *run_find(const struct run_registry *registry, struct bytes token,

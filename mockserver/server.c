@@ -168,8 +168,7 @@ struct server *server_new(const struct options *options, struct catalogue *catal
     server->nowhere.off = true;
     server->read_buffer = xmalloc(SERVER_READ_OCTETS);
     server->outgoing = xcalloc(1, sizeof *server->outgoing);
-    server->listener =
-        listener_open(options->host, options->port, (size_t)options->ports, message);
+    server->listener = listener_open(options->host, options->port, (size_t)options->ports, message);
     server->loop = server->listener ? ev_loop_new(EVFLAG_NOENV) : NULL;
     server->schedule = server->loop ? schedule_new(server->loop) : NULL;
     if (!server->schedule) {
@@ -179,9 +178,9 @@ struct server *server_new(const struct options *options, struct catalogue *catal
     }
     server->unread = unread_new();
     server->max_runs = runs_for(server->files);
-    server->runs = run_registry_new(server->max_runs, listener_lease_ports(server->listener),
-                                    listener_lease_count(server->listener),
-                                    listener_port(server->listener));
+    server->runs =
+        run_registry_new(server->max_runs, listener_lease_ports(server->listener),
+                         listener_lease_count(server->listener), listener_port(server->listener));
     if (options->control) {
         server->control = control_open(server, options->control, message);
         if (!server->control) {

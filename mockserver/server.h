@@ -37,7 +37,7 @@ struct server {
     char *read_buffer;             /* owned; SERVER_READ_OCTETS */
     ev_prepare reaper;
     ev_signal on_sigterm, on_sigint;
-    uint64_t connections;          /* accepted so far */
+    uint64_t connections; /* accepted so far */
     size_t conn_count;
     unsigned max_runs;
     enum host_scheduling scheduling;

@@ -171,8 +171,7 @@ void transcript_request(struct moment at, const struct request_note *note)
 {
     size_t params = note->params ? note->param_count * sizeof(int64_t) : 0;
     struct event_request *event =
-        append(at, EVENT_REQUEST,
-               aligned(sizeof *event + note->head.len) + params);
+        append(at, EVENT_REQUEST, aligned(sizeof *event + note->head.len) + params);
     if (!event) {
         return;
     }
@@ -189,8 +188,7 @@ void transcript_request(struct moment at, const struct request_note *note)
     }
 }
 
-void transcript_request_end(struct moment at, uint64_t len, struct bytes octets,
-                            const char *sha256)
+void transcript_request_end(struct moment at, uint64_t len, struct bytes octets, const char *sha256)
 {
     struct event *request = len == 0 ? latest(at, EVENT_REQUEST) : NULL;
     if (request) {
@@ -297,8 +295,8 @@ void transcript_repeat_add(struct transcript *transcript, struct event_repeat *r
     }
     int64_t late_us = late_ns > 0 ? late_ns / CLOCK_NS_PER_US : 0;
     repeat->first[repeat->first_count].due_ns = due_ns;
-    repeat->first[repeat->first_count].late_us = late_us > UINT32_MAX ? UINT32_MAX
-                                                                      : (uint32_t)late_us;
+    repeat->first[repeat->first_count].late_us =
+        late_us > UINT32_MAX ? UINT32_MAX : (uint32_t)late_us;
     repeat->first[repeat->first_count].batch = count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
     repeat->first_count++;
 }

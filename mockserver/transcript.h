@@ -17,10 +17,10 @@
 #include "place.h"
 
 enum {
-    TRANSCRIPT_EVENT_OCTETS = 64 * 1024,           /* of one event's octets are kept */
-    TRANSCRIPT_RUN_OCTETS = 2 * 1024 * 1024,       /* of all octets of one run */
-    TRANSCRIPT_MAX_RECORDS = 8 * 1024 * 1024,      /* memory of one run; past it events are dropped */
-    TRANSCRIPT_FIRST = 32,                         /* repetitions of a step noted one by one */
+    TRANSCRIPT_EVENT_OCTETS = 64 * 1024,      /* of one event's octets are kept */
+    TRANSCRIPT_RUN_OCTETS = 2 * 1024 * 1024,  /* of all octets of one run */
+    TRANSCRIPT_MAX_RECORDS = 8 * 1024 * 1024, /* memory of one run; past it events are dropped */
+    TRANSCRIPT_FIRST = 32,                    /* repetitions of a step noted one by one */
 };
 
 #define EXCHANGE_NONE UINT32_MAX
@@ -106,7 +106,7 @@ struct event_request {
 struct event_request_end {
     struct event event;
     uint64_t len;
-    uint32_t kept;  /* octets follow */
+    uint32_t kept;   /* octets follow */
     char sha256[68]; /* hexadecimal, NUL-terminated; empty when it is to be computed */
     char octets[];
 };
@@ -115,17 +115,17 @@ struct event_send {
     struct event event; /* t_ns: when its last octet left */
     int64_t due_ns;
     uint64_t offset;
-    uint32_t len;    /* octets that left */
+    uint32_t len; /* octets that left */
     uint32_t step;
 };
 
 struct event_piece { /* EVENT_SEND when `size` says so: part of a split step */
     struct event_send send;
-    uint64_t from;          /* within the step's octets */
+    uint64_t from; /* within the step's octets */
     uint64_t repetition;
     uint32_t piece, pieces;
-    int64_t unread_before;  /* of the peer when it left; or PLAYER_UNREAD_UNKNOWN, ALONE_NOT_ASKED */
-    int64_t unread_after;   /* when the next piece left */
+    int64_t unread_before; /* of the peer when it left; or PLAYER_UNREAD_UNKNOWN, ALONE_NOT_ASKED */
+    int64_t unread_after;  /* when the next piece left */
 };
 
 struct event_repeat {
@@ -142,8 +142,8 @@ struct event_repeat {
     struct {
         int64_t due_ns;
         uint32_t late_us;
-        uint32_t batch; /* repetitions in the same write from here on */
-    } __attribute__((packed)) *first; /* owned */
+        uint32_t batch;                /* repetitions in the same write from here on */
+    } __attribute__((packed)) * first; /* owned */
 };
 
 struct event_step { /* EVENT_WAIT_LIMIT */
@@ -166,7 +166,7 @@ struct transcript {
     struct transcript_chunk *first, *last; /* owned */
     struct event *latest;                  /* the last record, or NULL */
     size_t memory;
-    size_t octets;                         /* kept */
+    size_t octets; /* kept */
     uint64_t dropped;
     int64_t worst_late_ns;
     bool off; /* nothing is kept */

@@ -31,7 +31,8 @@ static void on_head(void *user, const struct request_head *head)
     buf_printf(&told->events, "%d.%d %d %d %llu", head->version_major, head->version_minor,
                head->keep_alive, head->upgrade, (unsigned long long)head->offset);
     while (h1_request_next_field(head->raw, &at, &name, &value)) {
-        assert(name.data >= head->raw.data && value.data + value.len <= head->raw.data + head->raw.len);
+        assert(name.data >= head->raw.data &&
+               value.data + value.len <= head->raw.data + head->raw.len);
     }
 }
 
@@ -57,8 +58,7 @@ static void on_bad_request(void *user, const struct bad_request *bad)
     add(user, 'M', bad->method);
 }
 
-static const struct protocol_listener listener = {on_head, on_body, on_request_end,
-                                                  on_bad_request};
+static const struct protocol_listener listener = {on_head, on_body, on_request_end, on_bad_request};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -55,8 +55,7 @@ static void on_bad_request(void *user, const struct bad_request *bad)
     assert_true(strlen(bad->reason) > 0);
 }
 
-static const struct protocol_listener listener = {on_head, on_body, on_request_end,
-                                                  on_bad_request};
+static const struct protocol_listener listener = {on_head, on_body, on_request_end, on_bad_request};
 
 static void feed(struct h1_request *request, const char *octets, size_t len)
 {
@@ -116,8 +115,7 @@ static void test_simple(void **state)
     (void)state;
     reads("GET /a/b HTTP/1.1\r\nHost: x\r\n\r\n", "head GET /a/b 1.1 at 0+30\nend \n");
     reads("GET / HTTP/1.0\r\n\r\n", "head GET / 1.0 at 0+18 close\nend \n");
-    reads("HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n",
-          "head HEAD / 1.1 at 0+38 close\nend \n");
+    reads("HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n", "head HEAD / 1.1 at 0+38 close\nend \n");
     reads("PROPFIND /c/ HTTP/1.1\r\nDepth: 1\r\n\r\n", "head PROPFIND /c/ 1.1 at 0+35\nend \n");
 }
 
@@ -232,16 +230,11 @@ static void test_fields(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_simple),
-        cmocka_unit_test(test_content),
-        cmocka_unit_test(test_several),
-        cmocka_unit_test(test_upgrade_is_ignored),
-        cmocka_unit_test(test_connect),
-        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_unknown_methods),
-        cmocka_unit_test(test_other_protocols),
-        cmocka_unit_test(test_too_large),
-        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_simple),          cmocka_unit_test(test_content),
+        cmocka_unit_test(test_several),         cmocka_unit_test(test_upgrade_is_ignored),
+        cmocka_unit_test(test_connect),         cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_unknown_methods), cmocka_unit_test(test_other_protocols),
+        cmocka_unit_test(test_too_large),       cmocka_unit_test(test_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,7 +53,8 @@ static void test_interim(void **state)
 {
     (void)state;
     renders(METHOD_GET, SCRIPT "  - respond: {status: 102}\n", "HTTP/1.1 102 Processing\r\n\r\n");
-    renders(METHOD_HEAD, SCRIPT "  - respond: {status: 103, fields: [\"Link: </a>; rel=preload\"]}\n",
+    renders(METHOD_HEAD,
+            SCRIPT "  - respond: {status: 103, fields: [\"Link: </a>; rel=preload\"]}\n",
             "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n");
     renders(METHOD_GET, SCRIPT "  - respond: {status: 199}\n", "HTTP/1.1 199 \r\n\r\n");
     renders(METHOD_GET, SCRIPT "  - respond: {status: 102, reason: \"\", version: \"1.0\"}\n",
@@ -122,10 +123,9 @@ static void test_order_of_fields(void **state)
 static void test_content_in_steps(void **state)
 {
     (void)state;
-    static const char later[] =
-        SCRIPT "  - respond: {status: 200, framing: chunked, body: later}\n"
-               "  - body: \"one\"\n  - body: \"seventeen octets.\"\n"
-               "  - end-body: {trailers: [\"X: y\"]}\n";
+    static const char later[] = SCRIPT "  - respond: {status: 200, framing: chunked, body: later}\n"
+                                       "  - body: \"one\"\n  - body: \"seventeen octets.\"\n"
+                                       "  - end-body: {trailers: [\"X: y\"]}\n";
     renders(METHOD_GET, later,
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n"
             "11\r\nseventeen octets.\r\n0\r\nX: y\r\n\r\n");

@@ -42,9 +42,8 @@ static int tear_down(void **state)
 static struct run *make(struct fixture *fixture, const char *token, bool lease,
                         enum run_error *error)
 {
-    struct run_spec spec = {.scenario = fixture->scenario,
-                            .token = bytes_of_str(token),
-                            .leases_port = lease};
+    struct run_spec spec = {
+        .scenario = fixture->scenario, .token = bytes_of_str(token), .leases_port = lease};
     return run_make(fixture->registry, &spec, error);
 }
 
@@ -176,13 +175,16 @@ static void test_runs_by_hand(void **state)
         char token[24];
         snprintf(token, sizeof token, "h%d", i);
         spec.token = bytes_of_str(token);
-        assert_null(run_oldest_by_hand(fixture->registry));
+        assert_ptr_equal(run_oldest_by_hand(fixture->registry),
+                         i < RUN_BY_HAND_ENOUGH ? NULL : run);
         struct run *made = run_make(fixture->registry, &spec, &error);
         second = second ? second : made;
     }
     assert_ptr_equal(run_oldest_by_hand(fixture->registry), run);
     run_used(fixture->registry, run, 1);
     assert_ptr_equal(run_oldest_by_hand(fixture->registry), second);
+    second->ending = true;
+    assert_ptr_equal(run_oldest_by_hand(fixture->registry), second->newer);
     spec.token = bytes_of_str("one-more");
     assert_null(run_make(fixture->registry, &spec, &error));
     assert_int_equal(error, RUN_TOO_MANY);
@@ -208,9 +210,13 @@ static void test_params(void **state)
         const char *query;
         int64_t n; /* 0: refused */
     } cases[] = {
-        {"n=7", 7},   {"", 5},     {"x=1&n=2", 2}, {"n=2&n=3", 3},           {"utm=n", 5},
-        {"n=0", 0},   {"n=10", 0}, {"n=", 0},      {"n=1x", 0},              {"n=-1", 0},
-        {"n", 5},     {"&&", 5},   {"=&=n", 5},    {"n=99999999999999999999", 0},
+        {"n=7", 7},     {"", 5},
+        {"x=1&n=2", 2}, {"n=2&n=3", 3},
+        {"utm=n", 5},   {"n=0", 0},
+        {"n=10", 0},    {"n=", 0},
+        {"n=1x", 0},    {"n=-1", 0},
+        {"n", 5},       {"&&", 5},
+        {"=&=n", 5},    {"n=99999999999999999999", 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         bool ok = run_params_from_query(fixture->scenario, bytes_of_str(cases[i].query), defaults,
@@ -223,8 +229,8 @@ static void test_params(void **state)
             free(message);
         }
     }
-    assert_false(run_param_set(fixture->scenario, bytes_of_str("m"), bytes_of_str("1"), params,
-                               &message));
+    assert_false(
+        run_param_set(fixture->scenario, bytes_of_str("m"), bytes_of_str("1"), params, &message));
     assert_non_null(strstr(message, "no parameter m"));
     free(message);
 }

@@ -85,15 +85,15 @@ static void expect_events(struct stage *stage, const char *expected)
 }
 
 #define GET "GET /made/r1 HTTP/1.1\r\nHost: x\r\n\r\n"
-#define REQUEST_LINES                                                                             \
-    "{\"t\":1.000,\"conn\":1,\"event\":\"received\",\"offset\":0,\"len\":34,\"bytes\":\"GET "     \
-    "/made/r1 HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n\"}\n"                                             \
-    "{\"t\":1.000,\"conn\":1,\"exchange\":0,\"event\":\"request\",\"resource\":\"start\","        \
-    "\"visit\":1,\"method\":\"GET\",\"target\":\"/made/r1\",\"version\":\"1.1\",\"fields\":[["    \
-    "\"Host\",\"x\"]],\"queued\":false,\"first_on_connection\":true,\"offset\":0,\"head_len\":"   \
-    "34}\n"                                                                                       \
-    "{\"t\":1.000,\"conn\":1,\"exchange\":0,\"event\":\"request-end\",\"body_len\":0,"            \
-    "\"body_sha256\":null,\"body\":\"\"}\n"                                                       \
+#define REQUEST_LINES                                                                              \
+    "{\"t\":1.000,\"conn\":1,\"event\":\"received\",\"offset\":0,\"len\":34,\"bytes\":\"GET "      \
+    "/made/r1 HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n\"}\n"                                              \
+    "{\"t\":1.000,\"conn\":1,\"exchange\":0,\"event\":\"request\",\"resource\":\"start\","         \
+    "\"visit\":1,\"method\":\"GET\",\"target\":\"/made/r1\",\"version\":\"1.1\",\"fields\":[["     \
+    "\"Host\",\"x\"]],\"queued\":false,\"first_on_connection\":true,\"offset\":0,\"head_len\":"    \
+    "34}\n"                                                                                        \
+    "{\"t\":1.000,\"conn\":1,\"exchange\":0,\"event\":\"request-end\",\"body_len\":0,"             \
+    "\"body_sha256\":null,\"body\":\"\"}\n"                                                        \
     "{\"t\":1.000,\"conn\":1,\"exchange\":0,\"event\":\"turn\"}\n"
 
 static void test_request_and_send(void **state)
@@ -119,8 +119,7 @@ static void test_repetition_is_one_event(void **state)
     struct stage stage;
     set(&stage, "script:\n  - respond: {status: 102}\n    times: 40\n    every: 1ms\n");
     request(&stage, 1, 0, GET);
-    struct event_repeat *repeat =
-        transcript_repeat(at(&stage, 1, 0), 0, 101 * MS, 0, 27);
+    struct event_repeat *repeat = transcript_repeat(at(&stage, 1, 0), 0, 101 * MS, 0, 27);
     for (int i = 0; i < 40; i++)
         transcript_repeat_add(&stage.run->transcript, repeat, (101 + i) * MS,
                               (101 + i) * MS + (i == 7 ? MS : 0), 1, 27);
