@@ -43,13 +43,18 @@ Deadline = Callable[[bool], Awaitable[float | None]]
 class PlanResult:
     """What came of one plan."""
 
-    events: tuple[Event, ...]
+    lines: tuple[bytes, ...]  # as they were written; the judge's process reads them
     state: str  # "done" | "exited" | "deadline", as in ProcessEnd of the judge
     exit: supervisor.Exit | None
     stdout_tail: bytes
     stderr_tail: bytes
     flooded: bool
     duration_ms: float
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The lines, read."""
+        return tuple(parse_line(line.decode("utf-8", "replace")) for line in self.lines)
 
 
 def clean_env(scratch: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -79,7 +84,7 @@ class AdapterProcess:
         scratch_root.mkdir(parents=True, exist_ok=True)
         self._scratch = Path(tempfile.mkdtemp(prefix="adapter-", dir=scratch_root))
         self._process: supervisor.Supervised | None = None
-        self._events: list[Event] = []
+        self._events: list[bytes] = []
         self._octets = 0
         self._flooded = False
         self._plan: str | None = None
@@ -92,7 +97,7 @@ class AdapterProcess:
         self._event_lines = supervisor.Lines(self._on_event_line, MAX_LINE)
         self._stdout_lines = supervisor.Lines(self._on_stdout_line, 64 * 1024)
         self.hello: Event | None = None
-        self.stray: list[Event] = []  # what came while no plan was running
+        self.stray: list[bytes] = []  # what came while no plan was running
         self.plans = 0
         self.ports: set[int] = set()
 
@@ -186,7 +191,7 @@ class AdapterProcess:
             if state == "deadline":
                 exit_ = None
         result = PlanResult(
-            events=tuple(self._events),
+            lines=tuple(self._events),
             state=state,
             exit=exit_,
             stdout_tail=self._stdout.take(),
@@ -257,22 +262,32 @@ class AdapterProcess:
         self._octets += len(line)
         if self._flooded or not line.strip():
             return
-        too_much = self._octets > MAX_OCTETS_PER_PLAN or len(self._events) >= MAX_EVENTS_PER_PLAN
-        if too_much and self._plan is not None:
+        if self.hello is None:
+            self._before_hello(line)
+        elif self._plan is None:
+            if len(self.stray) < 1000:
+                self.stray.append(line[:1000])
+        elif self._octets > MAX_OCTETS_PER_PLAN or len(self._events) >= MAX_EVENTS_PER_PLAN:
             self._flooded = True
-            self._keep({"event": "bad-line", "text": "(more events than anybody reads)"})
-            return
-        self._keep(parse_line(line.decode("utf-8", "replace")))
-
-    def _keep(self, event: Event) -> None:
-        if event.get("event") == "hello" and self.hello is None:
-            self.hello = event
-        elif self._plan is not None:
-            self._events.append(event)
-            if event.get("event") == "done" and event.get("plan") == self._plan:
-                self._done = True
-            elif event.get("event") == "end" and event.get("request") == self._main_name:
-                self._main_ended = True
-        elif len(self.stray) < 1000:
-            self.stray.append(event)
+            self._events.append(b"(more events than anybody reads)")
+        else:
+            self._events.append(line)
+            self._watch(line)
         self._news.set()
+
+    def _before_hello(self, line: bytes) -> None:
+        event = parse_line(line.decode("utf-8", "replace"))
+        if event["event"] == "hello":
+            self.hello = event
+        else:
+            self.stray.append(line[:1000])
+
+    def _watch(self, line: bytes) -> None:
+        """Only what ends a wait is read here: thousands of interim events would make us late."""
+        if b'"done"' not in line and b'"end"' not in line:
+            return
+        event = parse_line(line.decode("utf-8", "replace"))
+        if event["event"] == "done" and event.get("plan") == self._plan:
+            self._done = True
+        elif event["event"] == "end" and event.get("request") == self._main_name:
+            self._main_ended = True

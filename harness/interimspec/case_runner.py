@@ -13,7 +13,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,12 +23,11 @@ from interimspec.cases import Attempt, Case
 from interimspec.catalogue import Catalogue
 from interimspec.clients import Row
 from interimspec.control import Control, Lease, Refused, ServerGone
-from interimspec.errors import HarnessFault
 from interimspec.heartbeat import Heartbeat
 from interimspec.install import Environment
-from interimspec.judge import judge
-from interimspec.observation import ClientFacts, Observation, ProcessEnd
-from interimspec.transcript import Transcript, TranscriptError
+from interimspec.judge_pool import JudgePool
+from interimspec.judge_worker import fault_verdict
+from interimspec.run_folder import RunFolder
 
 WARM_UP = "no-interim"
 LEASE_TRIES = 16
@@ -103,12 +102,18 @@ class CaseRunner:
     """Runs attempts against one server."""
 
     def __init__(
-        self, server: AnyServer, catalogue: Catalogue, heartbeat: Heartbeat, pace: float = 1.0
+        self,
+        server: AnyServer,
+        catalogue: Catalogue,
+        heartbeat: Heartbeat,
+        folder: RunFolder,
+        judges: JudgePool,
     ) -> None:
         self._server = server
         self._catalogue = catalogue
         self._heartbeat = heartbeat
-        self._pace = pace
+        self._folder = folder
+        self._judges = judges
         self._numbers = itertools.count()
         self._prefix = secrets.token_hex(2)
 
@@ -148,41 +153,28 @@ class CaseRunner:
         started = time.monotonic()
         if process.alive:
             watch = _Watch(control, lease.run, built, started)
-            result = await process.run_plan(
-                built.data, started + built.main_budget_ms() / 1e3, watch.later
-            )
+            result = await process.run_plan(built.data, watch.first(), watch.later)
         else:
             result = _no_process(process)
         try:
-            transcript = await control.end_run(lease.run)
+            transcript = await control.end_run_unread(lease.run)
         except Refused as error:
             if error.status == 404:  # the server was started again in between
                 raise ServerGone(f"{lease.run}: the server has forgotten this run") from error
             raise
         late = self._heartbeat.worst_since(started)
-        verdict = self._judge(case, built, process, result, transcript, late)
+        draft = self._folder.evidence_draft(case, lease.run)
+        job = _job(case, how, built, process, result, late)
+        verdict = await self._judges.ask({**job, "evidence": str(draft)}, transcript)
         return Attempt(
             verdict=verdict,
-            plan=built.data,
-            hello=process.hello,
-            events=result.events,
-            process={
-                "state": result.state,
-                "exit_code": result.exit.code if result.exit else None,
-                "signal": result.exit.signal if result.exit else None,
-                "stdout_tail": result.stdout_tail.decode("utf-8", "backslashreplace"),
-                "stderr_tail": result.stderr_tail.decode("utf-8", "backslashreplace"),
-                "harness_late_ms": round(late, 1),
-            },
-            transcript=transcript,
+            stack=tuple((process.hello or {}).get("stack") or ()),
             duration_ms=result.duration_ms,
-            params=dict(how.params),
-            probe=how.probe,
+            evidence=draft,
         )
 
     async def _lease(self, case: Case, process: AdapterProcess, how: How) -> Lease:
         """A run on a port that this process has not met before."""
-        script_ms = case.scenario.script_ms or 0
         for _ in range(LEASE_TRIES):
             run = f"{self._prefix}{next(self._numbers):04x}"
             lease = await self._server.control.make_run(
@@ -190,9 +182,7 @@ class CaseRunner:
                 run,
                 case.transport,
                 params=dict(how.params),
-                life_ms=script_ms * planning.MAX_ATTEMPTS
-                + 60_000 * how.timer_factor
-                + LIFE_SPARE_MS,
+                life_ms=planning.longest_ms(case.scenario, how.timer_factor) + LIFE_SPARE_MS,
             )
             if lease.port not in process.ports:
                 process.ports.add(lease.port)
@@ -202,41 +192,40 @@ class CaseRunner:
         process.ports = {lease.port}
         return await self._lease(case, process, how)
 
-    def _judge(
-        self,
-        case: Case,
-        built: planning.Built,
-        process: AdapterProcess,
-        result: PlanResult,
-        transcript: Mapping[str, Any],
-        late_ms: float,
-    ) -> dict[str, Any]:
-        row = case.row
-        observation = Observation(
-            plan=built.data,
-            hello=process.hello,
-            events=result.events,
-            process=ProcessEnd(
-                result.state,  # type: ignore[arg-type]
-                result.exit.code if result.exit else None,
-                result.exit.signal if result.exit else None,
-            ),
-            harness_late_ms=late_ms,
-            manifest=ClientFacts(
-                can=row.can.to_json(),
-                told={
-                    "status_exits": list(row.told.status_exits),
-                    "exits": {str(code): kind for code, kind in row.told.exits.items()},
-                },
-            ),
-        )
-        try:
-            verdict = judge(case.scenario, Transcript.from_json(transcript), observation).to_json()
-        except TranscriptError as error:
-            return fault_verdict("V1", f"The server's transcript cannot be read: {error}.")
-        if process.hello is None:
-            verdict = {**verdict, "sentence": f"{process.failure or verdict['sentence']}."}
-        return verdict
+
+def _job(
+    case: Case,
+    how: How,
+    built: planning.Built,
+    process: AdapterProcess,
+    result: PlanResult,
+    late_ms: float,
+) -> dict[str, Any]:
+    """What the judge is asked, as judge_worker reads it."""
+    told = case.row.told
+    return {
+        "case": case.key,
+        "scenario": case.scenario.id,
+        "plan": built.data,
+        "params": dict(how.params),
+        "probe": how.probe,
+        "hello": process.hello,
+        "failure": "" if process.hello else process.failure,
+        "lines": b"\n".join(result.lines).decode("utf-8", "replace"),
+        "process": {
+            "state": result.state,
+            "exit_code": result.exit.code if result.exit else None,
+            "signal": result.exit.signal if result.exit else None,
+            "stdout_tail": result.stdout_tail.decode("utf-8", "backslashreplace"),
+            "stderr_tail": result.stderr_tail.decode("utf-8", "backslashreplace"),
+            "harness_late_ms": round(late_ms, 1),
+        },
+        "can": case.row.can.to_json(),
+        "told": {
+            "status_exits": list(told.status_exits),
+            "exits": {str(code): kind for code, kind in told.exits.items()},
+        },
+    }
 
 
 class _Watch:
@@ -248,6 +237,11 @@ class _Watch:
         self._built = built
         self._started = started
         self._last_call: float | None = None
+
+    def first(self) -> float:
+        """When to look for the first time: a client that keeps trying need not have all of L."""
+        look = min(self._built.main_budget_ms(), self._built.persistent_ms())
+        return self._started + look / 1e3
 
     async def later(self, main_ended: bool) -> float | None:
         """The new deadline, or None when it is over."""
@@ -268,40 +262,17 @@ def _no_process(process: AdapterProcess) -> PlanResult:
     return PlanResult((), "exited", None, b"", process.failure.encode(), False, 0.0)
 
 
-def fault_verdict(rule: str, sentence: str) -> dict[str, Any]:
-    """A verdict that the harness itself must give: something on our side went wrong."""
-    return {
-        "outcome": None,
-        "grade": "error",
-        "facts": {},
-        "reasons": [{"rule": rule}],
-        "sentence": sentence,
-        "traits": {},
-        "repeat": None,
-    }
-
-
 def fault_attempt(case: Case, rule: str, sentence: str) -> Attempt:
     """An attempt that came to nothing."""
-    return Attempt(
-        verdict=fault_verdict(rule, sentence),
-        plan={},
-        hello=None,
-        events=(),
-        process={"state": "exited", "exit_code": None, "signal": None},
-        transcript=None,
-        duration_ms=0.0,
-        params={},
-        probe=case.scenario.probe,
-    )
+    return Attempt(fault_verdict(rule, sentence))
 
 
 def unsupported_attempt(case: Case, what: str) -> Attempt:
     """What need not be run: the client says that it cannot do it."""
-    attempt = fault_attempt(case, "V3", f"{case.row.id} has no way to do this: {what}.")
-    verdict = {**attempt.verdict, "grade": "unsupported"}
+    verdict = fault_verdict("V3", f"{case.row.manifest.title} has no way to do this: {what}.")
+    verdict["grade"] = "unsupported"
     verdict["reasons"] = [{"rule": "V3", "what": what, "declared": True}]
-    return replace(attempt, verdict=verdict)
+    return Attempt(verdict)
 
 
 def cores() -> int:
@@ -314,7 +285,6 @@ def cores() -> int:
 __all__ = [
     "AnyServer",
     "CaseRunner",
-    "HarnessFault",
     "How",
     "Worker",
     "cores",

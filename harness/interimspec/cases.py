@@ -7,8 +7,9 @@ Case ---> Attempt (1..n)   one plan given to a process, and what the judge made 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from interimspec.clients import Row
@@ -48,17 +49,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One run of a case and its verdict (the judge's JSON), with everything it rests on."""
+    """One run of a case and its verdict (the judge's JSON); what it rests on is in a file."""
 
     verdict: Mapping[str, Any]
-    plan: Mapping[str, Any]
-    hello: Mapping[str, Any] | None
-    events: tuple[Mapping[str, Any], ...]
-    process: Mapping[str, Any]
-    transcript: Mapping[str, Any] | None
-    duration_ms: float
-    params: Mapping[str, int]
-    probe: str
+    stack: Sequence[Mapping[str, Any]] = ()
+    duration_ms: float = 0.0
+    evidence: Path | None = None  # where the judge has put it; None: it was not run
 
     @property
     def outcome(self) -> str | None:

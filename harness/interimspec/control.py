@@ -96,11 +96,19 @@ class Control:
         """End the run; its transcript."""
         return await self._ask("DELETE", f"/runs/{run}")
 
+    async def end_run_unread(self, run: str) -> bytes:
+        """End the run; its transcript as the server wrote it."""
+        return await self._payload("DELETE", f"/runs/{run}")
+
     async def status(self) -> dict[str, Any]:
         """The server's own state."""
         return await self._ask("GET", "/status")
 
     async def _ask(self, method: str, target: str, body: object = None) -> dict[str, Any]:
+        payload = await self._payload(method, target, body)
+        return _parse(payload, f"{method} {target}") if payload else {}
+
+    async def _payload(self, method: str, target: str, body: object = None) -> bytes:
         try:
             status, payload = await asyncio.wait_for(
                 self._exchange(method, target, body), ANSWER_SECONDS
@@ -111,15 +119,10 @@ class Control:
             ) from error
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             raise ServerGone(f"the control connection broke: {error or type(error)}") from error
-        try:
-            answer = json.loads(payload) if payload else {}
-        except ValueError as error:
-            raise ServerFault(f"{method} {target}: the answer is no JSON: {error}") from error
-        if not isinstance(answer, dict):
-            raise ServerFault(f"{method} {target}: the answer is no JSON object")
         if status >= 300:
-            raise Refused(status, f"{method} {target}: {answer.get('error', f'status {status}')}")
-        return answer
+            said = _parse(payload, f"{method} {target}").get("error", f"status {status}")
+            raise Refused(status, f"{method} {target}: {said}")
+        return payload
 
     async def _exchange(self, method: str, target: str, body: object) -> tuple[int, bytes]:
         content = b"" if body is None else json.dumps(body).encode()
@@ -141,6 +144,16 @@ class Control:
             return status, await reader.readexactly(int(length))
         finally:
             writer.close()
+
+
+def _parse(payload: bytes, question: str) -> dict[str, Any]:
+    try:
+        answer = json.loads(payload)
+    except ValueError as error:
+        raise ServerFault(f"{question}: the answer is no JSON: {error}") from error
+    if not isinstance(answer, dict):
+        raise ServerFault(f"{question}: the answer is no JSON object")
+    return answer
 
 
 def _parse_head(head: bytes) -> tuple[int, dict[str, str]]:

@@ -2,8 +2,10 @@
 """Runs many cases at once: a few processes per client, longest first, doubtful ones again alone.
 
     main phase      rows side by side; spare processes go to the row with the longest rest
-    quiet lane      crash, hang, danger, anything unlike the baseline: once more, few at a time
-    alone           undecided cases and those in flight when the server died: nothing else runs
+    quiet lane      crash, hang, danger, anything unlike the baseline or undecided: once more,
+                    few at a time
+    alone           what is undecided still, and what was in flight when the server died: nothing
+                    else runs
 
 Each case is written down when it is known, and again when it has been confirmed; the later record
 counts. So an interrupted run is a partial one, never a lost one.
@@ -14,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,10 +38,10 @@ from interimspec.catalogue import Catalogue
 from interimspec.control import Refused, ServerGone
 from interimspec.heartbeat import Heartbeat
 from interimspec.install import Environment
+from interimspec.judge_pool import JudgePool
 from interimspec.run_folder import RunFolder
 
 SPARE_WORTH_MS = 400.0  # another process pays when it takes over more than this
-ALONE_TIMES = 2  # an undecided case is run again at most so often
 TIMEOUT_FACTOR = 3  # a doubtful timeout is looked at with longer timers
 
 
@@ -49,8 +51,9 @@ class Settings:
 
     scratch: Path
     max_processes: int = field(default_factory=lambda: max(8, 12 * cores()))
-    quiet_width: int = field(default_factory=lambda: 2 * cores())
+    quiet_width: int = field(default_factory=lambda: 3 * cores())
     starts: int = field(default_factory=cores)
+    judges: int = field(default_factory=cores)
     confirm: bool = True
 
 
@@ -111,18 +114,21 @@ class Engine:
         self._baseline = baseline
         self._durations = durations or {}
         self._heartbeat = Heartbeat()
-        self._runner = CaseRunner(server, catalogue, self._heartbeat)
+        self._judges = JudgePool(catalogue.path, settings.judges)
+        self._runner = CaseRunner(server, catalogue, self._heartbeat, folder, self._judges)
         self._starts = asyncio.Semaphore(settings.starts)
         self._pending: dict[str, deque[Case]] = {}
         self._rest: dict[str, float] = {}
         self._active: Counter[str] = Counter()
         self._workers: set[Worker] = set()
         self._doubts: list[_Doubt] = []
+        self._alone: list[_Doubt] = []
         self._suspects: list[Case] = []
         self.progress = Progress()
         self.measured: dict[str, float] = {}
         self.chains: defaultdict[str, float] = defaultdict(float)
         self.adapters_cpu_ms = 0.0
+        self.judges_cpu_ms = 0.0
         self.processes_started = 0
 
     @property
@@ -139,6 +145,7 @@ class Engine:
             self._rest[row] = self._rest.get(row, 0.0) + self.expected_ms(case)
         self._heartbeat.start()
         try:
+            await self._judges.start()
             await self._main_phase()
             if not self._listener.should_stop():
                 await self._quiet_phase()
@@ -146,6 +153,8 @@ class Engine:
         finally:
             await self._heartbeat.stop()
             await asyncio.shield(self._close_all())
+            await asyncio.shield(self._judges.close())
+            self.judges_cpu_ms = self._judges.cpu_ms
 
     def expected_ms(self, case: Case) -> float:
         """How long it took last time, or a guess."""
@@ -236,47 +245,59 @@ class Engine:
     async def _quiet_phase(self) -> None:
         by_row: dict[str, deque[_Doubt]] = {}
         for doubt in self._doubts:
-            if not _belongs_alone(doubt):
-                by_row.setdefault(doubt.case.row.id, deque()).append(doubt)
-        waiting = deque(by_row.items())
+            by_row.setdefault(doubt.case.row.id, deque()).append(doubt)
+        active: Counter[str] = Counter()
         self.progress.phase = "confirming"
 
         def more() -> Coroutine[Any, Any, None] | None:
-            if not waiting or self._listener.should_stop():
+            if self._listener.should_stop():
                 return None
-            return self._confirm_row(*waiting.popleft())
+            free = [
+                row
+                for row, queue in by_row.items()
+                if len(queue) > active[row]
+                and active[row] < max(1, queue[0].case.row.processes // 2)
+            ]
+            if not free:
+                return None
+            row = max(free, key=lambda name: len(by_row[name]) / (active[name] + 1))
+            active[row] += 1
+            return self._confirm_row(row, by_row[row], active)
 
         await _at_most(self._settings.quiet_width, more)
 
-    async def _confirm_row(self, row: str, doubts: Iterable[_Doubt]) -> None:
+    async def _confirm_row(self, row: str, queue: deque[_Doubt], active: Counter[str]) -> None:
         worker = self._new_worker(row)
         try:
-            for doubt in doubts:
-                if self._listener.should_stop():
-                    return
-                await self._confirm(doubt, worker)
+            while queue and not self._listener.should_stop():
+                await self._confirm(queue.popleft(), worker)
         finally:
+            active[row] -= 1
             await self._retire(worker)
 
     async def _confirm(self, doubt: _Doubt, worker: Worker) -> None:
-        """Once more; the worse of two that differ, and marked as unstable."""
+        """Once more, with little else running. Of two that differ the worse counts, as unstable."""
         first = doubt.attempts[0]
-        again = await self._whole(doubt.case, worker)
-        if again is not None and not again.decided:
-            again = await self._whole(doubt.case, worker)
+        timeout = first.decided and first.outcome == "timeout" and bool(first.verdict["repeat"])
+        factor = TIMEOUT_FACTOR if timeout else 1
+        again = await self._whole(doubt.case, worker, timer_factor=factor)
         if again is None:
             self._suspects.append(doubt.case)
             return
         doubt.attempts.append(again)
-        unstable = again.decided and not alike(first, again)
-        chosen = worse(first, again) if unstable else first
+        if not again.decided and again.verdict.get("repeat"):
+            self._alone.append(doubt)
+            return
+        unstable = first.decided and again.decided and not timeout and not alike(first, again)
+        chosen = first if first.decided and not timeout else again
+        if unstable:
+            chosen = worse(first, again)
         self._store(doubt.case, chosen, doubt.attempts, final=True, unstable=unstable)
         self.progress.confirmed += 1
 
     async def _alone_phase(self) -> None:
         self.progress.phase = "repeating alone"
-        alone = [doubt for doubt in self._doubts if _belongs_alone(doubt)]
-        alone += [_Doubt(case, [], "the server died") for case in self._suspects]
+        alone = self._alone + [_Doubt(case, [], "the server died") for case in self._suspects]
         self.progress.to_confirm += len(self._suspects)
         # Rows together, so that few processes are started.
         alone.sort(key=lambda doubt: doubt.case.row.id)
@@ -289,29 +310,27 @@ class Engine:
                     if worker is not None:
                         await self._retire(worker)
                     worker = self._new_worker(doubt.case.row.id)
-                await self._alone(doubt, worker)
+                await self._last(doubt, worker)
         finally:
             if worker is not None:
                 await self._retire(worker)
 
-    async def _alone(self, doubt: _Doubt, worker: Worker) -> None:
-        suspect = not doubt.attempts
-        timeout = not suspect and doubt.attempts[0].outcome == "timeout"
-        chosen: Attempt | None = None
-        for _ in range(1 if suspect or timeout else ALONE_TIMES):
-            factor = TIMEOUT_FACTOR if timeout else 1
-            chosen = await self._whole(doubt.case, worker, timer_factor=factor)
-            if chosen is None:
-                chosen = fault_attempt(
-                    doubt.case, "V1", "The mock server died while it served this case, twice."
-                )
-            doubt.attempts.append(chosen)
-            if chosen.decided:
-                break
-        assert chosen is not None
-        if suspect:
+    async def _last(self, doubt: _Doubt, worker: Worker) -> None:
+        """With nothing else running: what comes of it now is what is known."""
+        again = await self._whole(doubt.case, worker)
+        if again is None:
+            again = fault_attempt(
+                doubt.case, "V1", "The mock server died while it served this case, twice."
+            )
+        if not doubt.attempts:
             self.progress.done += 1
-        self._store(doubt.case, chosen, doubt.attempts, final=True)
+        doubt.attempts.append(again)
+        decided = [attempt for attempt in doubt.attempts if attempt.decided]
+        chosen = decided[0] if decided else again
+        unstable = len(decided) > 1 and not alike(decided[0], decided[1])
+        if unstable:
+            chosen = worse(decided[0], decided[1])
+        self._store(doubt.case, chosen, doubt.attempts, final=True, unstable=unstable)
         self.progress.confirmed += 1
 
     # ------------------------------------------------------------ one case
@@ -333,28 +352,34 @@ class Engine:
             self.progress.in_flight.pop(case.key, None)
 
     async def _answer(self, case: Case, worker: Worker, timer_factor: int) -> Attempt:
-        what = case.scenario.vary
-        probes = planning.probes_of(case.scenario)
-        if what is not None:
+        made: list[Attempt] = []
 
-            async def one(params: Mapping[str, int]) -> Attempt:
-                how = How(probes[0], params, timer_factor)
-                return await self._attempt(case, worker, how)
+        async def one(probe: str, params: Mapping[str, int]) -> Attempt:
+            attempt = await self._runner.attempt(case, worker, How(probe, params, timer_factor))
+            self.chains[case.row.id] += attempt.duration_ms
+            made.append(attempt)
+            return attempt
 
-            return await vary.run(what, one)
-        chosen: Attempt | None = None
-        for probe in probes:
-            found = await self._attempt(case, worker, How(probe, {}, timer_factor))
-            chosen = found if chosen is None else worse(chosen, found)
-            if not found.decided:
-                return found
-        assert chosen is not None
+        chosen = await self._ask(case, one)
+        for attempt in made:
+            if attempt.evidence != chosen.evidence:
+                self._folder.drop_evidence(attempt.evidence)
         return chosen
 
-    async def _attempt(self, case: Case, worker: Worker, how: How) -> Attempt:
-        attempt = await self._runner.attempt(case, worker, how)
-        self.chains[case.row.id] += attempt.duration_ms
-        return attempt
+    async def _ask(
+        self, case: Case, one: Callable[[str, Mapping[str, int]], Awaitable[Attempt]]
+    ) -> Attempt:
+        probes = planning.probes_of(case.scenario)
+        if case.scenario.vary is not None:
+            return await vary.run(case.scenario.vary, lambda params: one(probes[0], params))
+        chosen: Attempt | None = None
+        for probe in probes:
+            found = await one(probe, {})
+            if not found.decided:
+                return found
+            chosen = found if chosen is None else worse(chosen, found)
+        assert chosen is not None
+        return chosen
 
     def _compare(self, case: Case, attempt: Attempt) -> dict[str, Any] | None:
         return self._baseline.compare(case, attempt) if self._baseline else None
@@ -371,8 +396,11 @@ class Engine:
         record = records.case_record(
             case, chosen, attempts, unstable=unstable, baseline=self._compare(case, chosen)
         )
-        if chosen.transcript is not None:
-            self._folder.write_evidence(case, records.evidence(case, chosen))
+        for attempt in attempts:
+            if attempt is chosen and attempt.evidence is not None and attempt.evidence.exists():
+                self._folder.keep_evidence(case, attempt.evidence)
+            elif attempt is not chosen:
+                self._folder.drop_evidence(attempt.evidence)
         self._folder.append(record)
         if final:
             self.progress.grades[chosen.grade] += 1
@@ -400,11 +428,6 @@ class Engine:
 def replace_repeat(attempt: Attempt) -> Attempt:
     """The same attempt, marked to be run again."""
     return replace(attempt, verdict={**attempt.verdict, "repeat": "the server was busy"})
-
-
-def _belongs_alone(doubt: _Doubt) -> bool:
-    first = doubt.attempts[0]
-    return not first.decided or (first.outcome == "timeout" and bool(first.verdict.get("repeat")))
 
 
 async def _at_most(width: int, more: Callable[[], Coroutine[Any, Any, None] | None]) -> None:

@@ -29,6 +29,7 @@ from interimspec.clients import (
 )
 from interimspec.errors import UsageError
 from interimspec.install import Environment, NotInstalled, ensure
+from interimspec.mutants import load_mutants
 from interimspec.scenario import Scenario
 from interimspec.toml_table import read
 
@@ -164,6 +165,9 @@ def all_rows(matrix: Matrix, *, mutants: bool = False) -> tuple[Row, ...]:
         if not folder.is_dir():
             raise UsageError(f"{matrix.path}: {folder} is no folder")
         try:
+            if mutants:
+                rows += [mutant.row for mutant in load_mutants(folder)]
+                continue
             for manifest in load_manifests(folder):
                 rows += rows_of(manifest, all_versions=matrix.all_versions)
         except TomlError as error:
@@ -233,13 +237,19 @@ def select(
 def _scenarios(catalogue: Catalogue, selection: Selection) -> tuple[Scenario, ...]:
     known = sorted(catalogue.scenarios, key=lambda s: (s.family, s.id))
     selection.scenario.check(scenario.id for scenario in known)
-    selection.family.check(scenario.family for scenario in known)
+    selection.family.check(name for scenario in known for name in family_names(scenario))
     selection.transport.check(("h1", "h1s", "h2c", "h2", "h3"))
     return tuple(
         scenario
         for scenario in known
-        if selection.scenario.match(scenario.id) and selection.family.match(scenario.family)
+        if selection.scenario.match(scenario.id) and selection.family.match(*family_names(scenario))
     )
+
+
+def family_names(scenario: Scenario) -> tuple[str, ...]:
+    """`frameworks/node` and the families it lies in: `frameworks`."""
+    parts = scenario.family.split("/")
+    return tuple("/".join(parts[: end + 1]) for end in range(len(parts)))
 
 
 def _prepare(

@@ -22,8 +22,10 @@ TIMER_MS = 10_000  # where a scenario does not ask about timers
 PROBE_LEAST_MS = 3000
 PROBE_AFTER_SCRIPT_MS = 2000
 LATE_MS = 150  # a late probe: so long after the end of the script
-NO_TIMER_SPARE_MS = 5000  # a client without timers, where nobody asks about timers
-MAX_ATTEMPTS = 6  # of a client that tries again by itself; beyond, the deadline rules
+NO_TIMER_SPARE_MS = 4000  # a client without timers, where nobody asks about timers
+PERSISTENT = 3  # whoever tries so often is not given L for each attempt any more
+PERSISTENT_MS = 12_000
+SPARE_MS = 2000  # the second that L has, and one more before a process is killed
 HTTP_OF_TRANSPORT = {"h1": "1.1", "h1s": "1.1", "h2c": "2", "h2": "2", "h3": "3"}
 
 PROBES = ("at-once", "late", "none")
@@ -41,14 +43,29 @@ class Built:
 
     def main_budget_ms(self, attempts: int = 1) -> int:
         """When the main request must have ended: L of the judging rules, and a second more."""
-        counted = min(max(attempts, 1), MAX_ATTEMPTS)
+        one = max(3 * (self.timer_ms or 0), self.script_ms) + SPARE_MS
         if self.timer_ms is None:
-            return self.script_ms * counted + NO_TIMER_SPARE_MS
-        return max(3 * self.timer_ms, self.script_ms) * counted + 2000
+            one += NO_TIMER_SPARE_MS
+        if attempts >= PERSISTENT:
+            return self.persistent_ms()
+        return max(one, min(one * attempts, self.persistent_ms()))
+
+    def persistent_ms(self) -> int:
+        """When a client that has tried again and again has had its time: nobody waits for the
+        twentieth attempt, and what its user was told by now is what counts."""
+        return max(self.script_ms + NO_TIMER_SPARE_MS, PERSISTENT_MS)
 
     def probe_budget_ms(self) -> int:
         """How long after the main request has ended (or `probe_at_ms`) all must be over."""
         return self.probe_ms + self.probe_ms // 2 + 1000
+
+
+def longest_ms(scenario: Scenario, timer_factor: int = 1) -> int:
+    """How long a run may last at most, for the server's own limit."""
+    script = scenario.script_ms or 0
+    timers = (scenario.timers.read_ms or 0, scenario.timers.total_ms or 0, TIMER_MS)
+    main = max(3 * max(timers) * timer_factor, script + PERSISTENT_MS) + 2 * SPARE_MS
+    return main + script + LATE_MS + 2 * max(PROBE_LEAST_MS, script + PROBE_AFTER_SCRIPT_MS) + 1000
 
 
 def probes_of(scenario: Scenario) -> tuple[str, ...]:

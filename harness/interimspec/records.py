@@ -6,6 +6,7 @@ The formats are versioned (`v`) and read by `interimspec.report` and `interimspe
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shlex
@@ -51,14 +52,13 @@ def case_record(
 ) -> Json:
     """The line for cases.jsonl; `chosen` is that one of `attempts` which counts."""
     verdict = chosen.verdict
-    hello = chosen.hello or {}
     return {
         "v": FORMAT,
         "kind": "case",
         "client": case.row.name,
         "version": case.row.version,
         "variant": case.row.variant.name if case.row.variant else None,
-        "stack": list(hello.get("stack") or []),
+        "stack": list(chosen.stack),
         "scenario": case.scenario.id,
         "family": case.scenario.family,
         "transport": case.transport,
@@ -81,29 +81,36 @@ def case_record(
         "duration_ms": round(chosen.duration_ms, 1),
         "hashes": {"adapter": _adapter_hash(case.row), "scenario": case.scenario.sha256},
         "baseline": baseline,
-        "evidence": evidence_name(case) if chosen.transcript is not None else None,
+        "evidence": evidence_name(case) if chosen.evidence is not None else None,
     }
 
 
-def evidence(case: Case, attempt: Attempt) -> Json:
-    """Everything the verdict rests on."""
-    return {
+def evidence_text(
+    scenario: Scenario,
+    job: Mapping[str, Any],
+    events: Sequence[Mapping[str, Any]],
+    verdict: Mapping[str, Any],
+) -> str:
+    """Everything a verdict rests on, as the file holds it; `job` is what the judge was asked."""
+    row = str(job["case"]).split("::")[0]
+    data = {
         "v": FORMAT,
-        "case": case.key,
-        "plan": attempt.plan,
-        "params": attempt.params,
-        "probe": attempt.probe,
-        "hello": attempt.hello,
-        "events": attempt.events,
-        "process": attempt.process,
-        "transcript": attempt.transcript,
-        "verdict": attempt.verdict,
+        "case": job["case"],
+        "plan": job["plan"],
+        "params": job["params"],
+        "probe": job["probe"],
+        "hello": job["hello"],
+        "events": events,
+        "process": job["process"],
+        "transcript": job["transcript"],
+        "verdict": verdict,
         "repro": {
-            "serve": f"interimspec serve {case.scenario.id}",
-            "by_hand": by_hand(case.scenario, attempt.params),
-            "again": f"interimspec repro {shlex.quote(case.row.id)} {case.scenario.id}",
+            "serve": f"interimspec serve {scenario.id}",
+            "by_hand": by_hand(scenario, job["params"]),
+            "again": f"interimspec repro {shlex.quote(row)} {scenario.id}",
         },
     }
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
 
 
 def by_hand(

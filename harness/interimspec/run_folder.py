@@ -69,17 +69,22 @@ class RunFolder:
         except OSError as error:
             raise self._fault(error, self.path / CASES) from error
 
-    def write_evidence(self, case: Case, evidence: Mapping[str, Any]) -> None:
-        """Beside the records, replacing what an earlier attempt left."""
-        path = self.path / evidence_name(case)
-        partial = path.with_suffix(".new")
-        text = json.dumps(evidence, separators=(",", ":"), ensure_ascii=False)
+    def evidence_draft(self, case: Case, token: str) -> Path:
+        """Where the evidence of one attempt is put before it is known which attempt counts."""
+        final = self.path / evidence_name(case)
+        return final.with_name(f".{final.stem}.{token}")
+
+    def keep_evidence(self, case: Case, draft: Path) -> None:
+        """This attempt counts; what an earlier one left is replaced."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-            partial.replace(path)
+            draft.replace(self.path / evidence_name(case))
         except OSError as error:
-            raise self._fault(error, path) from error
+            raise self._fault(error, draft) from error
+
+    def drop_evidence(self, draft: Path | None) -> None:
+        """This attempt does not count."""
+        if draft is not None:
+            draft.unlink(missing_ok=True)
 
     def _fault(self, error: OSError, path: Path) -> ResultsFault:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -151,8 +151,11 @@ class RunSession:
         self._stop_server()
         figures = {
             "wall_ms": round((time.monotonic() - self._started) * 1e3),
-            "harness_cpu_ms": round((time.process_time() - self._cpu_before) * 1e3),
             **self._figures,
+            "harness_cpu_ms": round(
+                (time.process_time() - self._cpu_before) * 1e3
+                + self._figures.get("judges_cpu_ms", 0)
+            ),
         }
         self._figures = figures
         self.folder.append(records.end(partial is None, figures, partial))
@@ -229,6 +232,7 @@ class RunSession:
         self._figures.update(
             longest_chain_ms=round(longest[1]),
             chains_ms=round(sum(engine.chains.values())),
+            judges_cpu_ms=round(engine.judges_cpu_ms),
             adapters_cpu_ms=round(engine.adapters_cpu_ms),
             adapters_started=engine.processes_started,
             harness_worst_late_ms=round(engine.worst_late_ms, 1),

@@ -78,8 +78,15 @@ def test_budget_is_three_timers_and_two_seconds(make_scenario: MakeScenario) -> 
     text = "timers: {read: 1s, total: 1s}\nexpect: {class: unfinished}\n"
     built = build(make_scenario(text, script=DRIP))
     assert built.main_budget_ms() == 5000
-    assert built.main_budget_ms(attempts=2) == 8000
-    assert built.main_budget_ms(attempts=20) == built.main_budget_ms(attempts=plan.MAX_ATTEMPTS)
+    assert built.main_budget_ms(attempts=2) == 10_000
+    assert built.main_budget_ms(attempts=20) == plan.PERSISTENT_MS
+
+
+def test_whoever_keeps_trying_is_not_given_all_of_ten_seconds(make_scenario: MakeScenario) -> None:
+    built = build(make_scenario())
+    assert built.main_budget_ms() == 32_000
+    assert built.main_budget_ms(attempts=2) == 32_000
+    assert built.main_budget_ms(attempts=3) == plan.PERSISTENT_MS
 
 
 def test_a_client_without_timers_has_a_short_deadline(make_scenario: MakeScenario) -> None:
@@ -129,7 +136,7 @@ def test_longer_timers_for_a_doubtful_timeout(make_scenario: MakeScenario) -> No
     [
         ("", Can(), None),
         ("", Can(http=("2",)), "HTTP/1.1"),
-        ("request: {method: PROPFIND}\n", Can(), "method PROPFIND"),
+        ("request: {method: REPORT}\n", Can(), "method REPORT"),
         (
             'request: {method: POST, body: "a", expect_continue: yes}\n',
             Can(),

@@ -229,11 +229,18 @@ def test_evidence_lies_beside_the_records(
 ) -> None:
     run = folder(tmp_path)
     case = Case(make_row(), make_scenario(), "h1")
-    run.write_evidence(case, {"a": 1})
-    run.write_evidence(case, {"a": 2})
+    first, second = (run.evidence_draft(case, token) for token in ("r1", "r2"))
+    first.parent.mkdir(parents=True)
+    first.write_text("1")
+    run.keep_evidence(case, first)
+    second.write_text("2")
     path = tmp_path / "run" / "evidence" / "plain@1.0" / "made.h1.json"
-    assert json.loads(path.read_text()) == {"a": 2}
+    assert path.read_text() == "1"
+    run.drop_evidence(second)
+    run.drop_evidence(None)
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    with pytest.raises(ResultsFault):
+        run.keep_evidence(case, second)
     run.close()
 
 

@@ -17,7 +17,15 @@ from interimspec.cases import FINDINGS, UNDECIDED, Case
 from interimspec.clients import Can, Install, Manifest, Needs, Row, Run, Told
 from interimspec.errors import UsageError
 from interimspec.install import Environment
-from interimspec.matrix import Patterns, Selected, Selection, catalogue_of, load_matrix, parse_shard
+from interimspec.matrix import (
+    Patterns,
+    Selected,
+    Selection,
+    catalogue_of,
+    family_names,
+    load_matrix,
+    parse_shard,
+)
 from interimspec.matrix import without_results as plain
 from interimspec.server import Options
 from interimspec.session import RunSession, default_runs
@@ -88,11 +96,11 @@ def select(words: list[str], arguments: argparse.Namespace) -> Selected:
         shard=parse_shard(arguments.shard or "1/1"),
     )
     selection.scenario.check(catalogue.by_id)
-    selection.family.check(catalogue.families)
+    selection.family.check(name for scenario in catalogue for name in family_names(scenario))
     scenarios = tuple(
         scenario
         for scenario in sorted(catalogue, key=lambda s: (s.family, s.id))
-        if selection.scenario.match(scenario.id) and selection.family.match(scenario.family)
+        if selection.scenario.match(scenario.id) and selection.family.match(*family_names(scenario))
     )
     cases = tuple(
         Case(row, scenario, transport)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""The judge in a process of its own: transcripts can be large, and the event loop must not be late.
+
+    python -m interimspec.judge_worker CATALOGUE      jobs on stdin, answers on INTERIMSPEC_OUT
+
+A job is one JSON line: what an Observation holds, the transcript, and the file for the evidence.
+The answer is one JSON line: the verdict, or what went wrong. Nothing is kept between jobs.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from interimspec import records
+from interimspec.catalogue import Catalogue, load_catalogue
+from interimspec.judge import judge
+from interimspec.observation import ClientFacts, Observation, ProcessEnd, parse_line
+from interimspec.transcript import Transcript, TranscriptError
+
+
+def fault_verdict(rule: str, sentence: str) -> dict[str, Any]:
+    """A verdict that the harness itself must give: something on our side went wrong."""
+    return {
+        "outcome": None,
+        "grade": "error",
+        "facts": {},
+        "reasons": [{"rule": rule}],
+        "sentence": sentence,
+        "traits": {},
+        "repeat": None,
+    }
+
+
+def events_of(job: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The adapter's lines, read; what is no event is kept as a bad line."""
+    return [parse_line(line) for line in job["lines"].split("\n") if line.strip()]
+
+
+def verdict_of(catalogue: Catalogue, job: Mapping[str, Any]) -> dict[str, Any]:
+    """The judge's answer to one job."""
+    process = job["process"]
+    observation = Observation(
+        plan=job["plan"],
+        hello=job["hello"],
+        events=tuple(events_of(job)),
+        process=ProcessEnd(process["state"], process["exit_code"], process["signal"]),
+        harness_late_ms=float(process["harness_late_ms"]),
+        manifest=ClientFacts(can=job["can"], told=job["told"]),
+    )
+    try:
+        transcript = Transcript.from_json(job["transcript"])
+    except TranscriptError as error:
+        return fault_verdict("V1", f"The server's transcript cannot be read: {error}.")
+    verdict = judge(catalogue[job["scenario"]], transcript, observation).to_json()
+    if job["hello"] is None:
+        verdict["sentence"] = f"{job['failure']}."
+    return verdict
+
+
+def answer(catalogue: Catalogue, job: Mapping[str, Any]) -> dict[str, Any]:
+    """Verdict and evidence; a bug of ours is told with its traceback, and ends nothing."""
+    try:
+        verdict = verdict_of(catalogue, job)
+        path = Path(job["evidence"])
+        text = records.evidence_text(catalogue[job["scenario"]], job, events_of(job), verdict)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return {"id": job["id"], "unwritable": f"{job['evidence']}: {error.strerror}", "full": full}
+    except Exception:
+        return {"id": job["id"], "fault": traceback.format_exc()}
+    return {"id": job["id"], "verdict": verdict}
+
+
+def main() -> int:
+    """Until end of file."""
+    catalogue = load_catalogue(Path(sys.argv[1]))
+    with Path(os.environ["INTERIMSPEC_OUT"]).open("w", encoding="utf-8") as out:
+        for line in sys.stdin.buffer:
+            out.write(json.dumps(answer(catalogue, json.loads(line))) + "\n")
+            out.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
