@@ -66,6 +66,7 @@ class Seen:
     interim: str = "skipped"  # or "answer": a 102 is handed over as the response
     follows: bool = True  # redirects, by default
     status_fails: bool = False  # a 404 is told as a failure of kind `status`
+    shows_refused: bool = True  # the content of such a 404 is handed over
 
 
 def rows(language: str) -> list[Row]:
@@ -166,8 +167,8 @@ def check_plain(run: AdapterRun, peer: RawPeer, row: Row, seen: Seen) -> None:
     else:
         assert end["told"] == "ok"
         assert [e["status"] for e in of_plan(run, "404").of("response")] == [404]
-    assert content(end) == b"no\n"
-    if not seen.status_fails:
+    assert content(end) == (b"no\n" if seen.shows_refused else b"")
+    if seen.follows or not seen.status_fails:
         moved = of_plan(run, "moved").of("response")
         assert [e["status"] for e in moved] == [200 if seen.follows else 302]
     late = of_plan(run, "late")
@@ -182,7 +183,8 @@ def check_failures(run: AdapterRun, peer: RawPeer) -> None:
     end = of_plan(run, "silence").end()
     assert end["error"]["kind"] == "timeout", run
     attempts = [r["path"] for r in peer.requests].count("/silence")
-    assert 0.9 * TIMER_MS <= (end["at"] - end["started"]) / attempts <= 2.0 * TIMER_MS + 200
+    # Those that try again by default also pause in between.
+    assert 0.9 * TIMER_MS <= (end["at"] - end["started"]) / attempts <= 2.0 * TIMER_MS + 600
     for name in ("ok", "404", "reset", "silence"):
         probe = of_plan(run, name).end("probe")
         assert (probe["told"], content(probe)) == ("ok", b"probe body\n"), f"{name}: {probe}"
@@ -195,7 +197,8 @@ def check_uploads(run: AdapterRun, peer: RawPeer, row: Row) -> None:
             assert [(r["method"], r["body"]) for r in sent] == [("POST", UPLOAD)], name
     if row.can.body_stream:
         sent = [r for r in peer.requests if r["path"] == "/paused"]
-        assert sent[0]["at"] - of_plan(run, "paused").end()["started"] >= 149.0
+        took = sent[0]["at"] - of_plan(run, "paused").end()["started"]
+        assert took >= 145.0, f"the upload took {took} ms"  # timers of some runtimes run ahead
 
 
 def check_interim(run: AdapterRun, row: Row, seen: Seen) -> None:

@@ -17,7 +17,9 @@ from adapter_checks import Seen, check_all, installed, rows
 from interimspec.clients import Row
 
 SEEN = {
+    "go-fasthttp": Seen(follows=False),
     "go-net-http": Seen(),
+    "go-resty": Seen(),
 }
 ROWS = rows("Go")
 

@@ -18,8 +18,13 @@ from interimspec.clients import Row
 
 SEEN = {
     "axios": Seen(status_fails=True),
+    "got": Seen(status_fails=True),
+    "ky": Seen(status_fails=True, shows_refused=False),
+    "needle": Seen(follows=False),
+    "node-fetch": Seen(),
     "node-fetch-builtin": Seen(),
     "node-http": Seen(follows=False),
+    "superagent": Seen(status_fails=True),
     "undici": Seen(follows=False),
 }
 ROWS = rows("Node")

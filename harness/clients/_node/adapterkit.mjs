@@ -32,6 +32,7 @@ const KIND_OF_CODE = {
     ECONNRESET: 'closed',
     EPIPE: 'closed',
     ERR_STREAM_PREMATURE_CLOSE: 'closed',
+    ERR_HTTP_CONTENT_LENGTH_MISMATCH: 'closed',
     ERR_HTTP2_STREAM_ERROR: 'protocol',
     HPE_HEADER_OVERFLOW: 'limit',
     HPE_INVALID_EOF_STATE: 'closed',
@@ -370,6 +371,17 @@ export async function main({ client, version, stack, can, open }) {
     }
     // What the client has left open must not keep the process alive after its input has ended.
     process.exit(0);
+}
+
+/** The version of a package as it is installed beside the adapter. */
+export function packageVersion(name) {
+    const path = new URL(`../node_modules/${name}/package.json`, import.meta.url);
+    return JSON.parse(fs.readFileSync(path, 'utf8')).version;
+}
+
+/** The layers below a client that does not use the fetch that Node carries. */
+export function httpRuntime() {
+    return runtime().filter((layer) => layer.name !== 'undici-bundled');
 }
 
 /** The layers below every Node client. */

@@ -1,30 +1,24 @@
 // SPDX-License-Identifier: MIT
 // axios on Node: its default adapter there is the one on top of Node's http.
 
-import fs from 'node:fs';
-import http from 'node:http';
-import https from 'node:https';
 import { Readable } from 'node:stream';
 
 import axios from 'axios';
 
-import { as, main, objectPairs, runtime } from './_node/adapterkit.mjs';
+import { freshAgents } from './_node/agents.mjs';
+import { as, httpRuntime, main, objectPairs, runtime } from './_node/adapterkit.mjs';
 
 // `--adapter=fetch` asks for the other adapter that axios has on Node.
 const adapter = process.argv.find((word) => word.startsWith('--adapter='))?.split('=')[1];
 
 function open(plan) {
-    const ca = plan.ca_file ? fs.readFileSync(plan.ca_file) : undefined;
-    // As the global agents of this version of Node, which axios uses by default.
-    const httpAgent = new http.Agent({ ...http.globalAgent.options });
-    const httpsAgent = new https.Agent({ ...https.globalAgent.options, ...(ca && { ca }) });
-    const client = axios.create({ httpAgent, httpsAgent, ...(adapter && { adapter }) });
+    const agents = freshAgents(plan);
+    const client = axios.create({
+        httpAgent: agents.http, httpsAgent: agents.https, ...(adapter && { adapter }),
+    });
     return {
         send: (request, report) => send(request, report, client),
-        close() {
-            httpAgent.destroy();
-            httpsAgent.destroy();
-        },
+        close: () => agents.destroy(),
     };
 }
 
@@ -72,7 +66,7 @@ async function send(request, report, client) {
 main({
     client: 'axios',
     version: axios.VERSION,
-    stack: runtime().filter((layer) => adapter === 'fetch' || layer.name !== 'undici-bundled'),
+    stack: adapter === 'fetch' ? runtime() : httpRuntime(),
     can: {
         tls: adapter !== 'fetch',
         timers: ['total_ms'],

@@ -1,25 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Node's own http.request (https.request for TLS).
 
-import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { Readable } from 'node:stream';
 
-import { as, main, pairs, runtime } from './_node/adapterkit.mjs';
+import { freshAgents } from './_node/agents.mjs';
+import { as, httpRuntime, main, pairs } from './_node/adapterkit.mjs';
 
 // The documentation asks for a timeout beside the 'continue' listener and names no value; a second
 // is what other clients wait.
 const CONTINUE_MS = 1000;
-
-/** An agent configured as the global one of this version of Node, which is what is used by default. */
-function freshAgents(plan) {
-    const ca = plan.ca_file ? fs.readFileSync(plan.ca_file) : undefined;
-    return {
-        http: new http.Agent({ ...http.globalAgent.options }),
-        https: new https.Agent({ ...https.globalAgent.options, ...(ca && { ca }) }),
-    };
-}
 
 function sendBody(request, req) {
     if (request.pauses.length > 0) {
@@ -33,7 +24,7 @@ function start(request, agents) {
     const secure = request.url.startsWith('https:');
     const { read_ms: readMs, total_ms: totalMs } = request.timers;
     const req = (secure ? https : http).request(request.url, {
-        agent: secure ? agents.https : agents.http,
+        agent: agents.of(request.url),
         method: request.method,
         headers: request.headerObject(),
         ...(readMs && { timeout: readMs }),
@@ -106,9 +97,11 @@ function send(request, report, agents) {
 main({
     client: 'node-http',
     version: process.versions.node,
-    stack: runtime().filter((layer) => layer.name !== 'undici-bundled'),
+    stack: httpRuntime(),
     can: {
         tls: true,
+        // Node 19 was the first whose global agent keeps connections.
+        second_request: http.globalAgent.keepAlive ? 'pooled' : 'new-connection',
         timers: ['read_ms', 'total_ms'],
         interim: 'fields',
         phases: true,
@@ -119,10 +112,7 @@ main({
         const agents = freshAgents(plan);
         return {
             send: (request, report) => send(request, report, agents),
-            close() {
-                agents.http.destroy();
-                agents.https.destroy();
-            },
+            close: () => agents.destroy(),
         };
     },
 });

@@ -2,14 +2,13 @@
 // undici's request() with an Agent of its own for each plan.
 
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
 
 import { Agent, request as undiciRequest } from 'undici';
 
-import { main, objectPairs, runtime } from './_node/adapterkit.mjs';
+import { as, httpRuntime, main, objectPairs, packageVersion } from './_node/adapterkit.mjs';
 
-const { version } = createRequire(import.meta.url)('undici/package.json');
+const version = packageVersion('undici');
 
 function open(plan) {
     const connect = {
@@ -23,7 +22,7 @@ function open(plan) {
     };
 }
 
-async function send(request, report, dispatcher) {
+async function exchange(request, report, dispatcher) {
     const { read_ms: readMs, total_ms: totalMs } = request.timers;
     const { statusCode, statusText, headers, body } = await undiciRequest(request.url, {
         dispatcher,
@@ -41,10 +40,19 @@ async function send(request, report, dispatcher) {
     }
 }
 
+/** The signal is only ever that of the timer; version 5 does not hand on its reason. */
+async function send(request, report, dispatcher) {
+    try {
+        await exchange(request, report, dispatcher);
+    } catch (error) {
+        throw error.name === 'AbortError' ? as('timeout', error) : error;
+    }
+}
+
 main({
     client: 'undici',
     version,
-    stack: runtime().filter((layer) => layer.name !== 'undici-bundled'),
+    stack: httpRuntime(),
     can: {
         tls: true,
         timers: ['connect_ms', 'read_ms', 'total_ms'],
