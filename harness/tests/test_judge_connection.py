@@ -238,6 +238,25 @@ def test_the_probe_was_read_as_content_of_the_main_request(ended: bool) -> None:
     assert "still expected content" in verdict.sentence
 
 
+def test_the_request_sent_again_was_read_as_content_of_itself() -> None:
+    """Refused with 417, and made again on the same connection that still waits for content."""
+    body = b"with permission"
+    again = b"POST /scenario/r1 HTTP/1.1\r\nHost: 127.0.0.1:41007\r\n\r\n"
+    wire = Wire()
+    conn = wire.connect()
+    fields = [("Expect", "100-continue")]
+    first = conn.request("POST", body=body, sent=again[: len(body)], fields=fields)
+    conn.receive(again[len(body) :], 60)
+    conn.answer(first, 417, b"no", t=2)
+    wire.event("bad-request", 60, conn=1, reason="not a request line")
+    content = wire.connect(63).probe(64)
+    told = Teller(method="POST", body=body, expect_continue=True)
+    told.ok("main", 417, b"no", at=61).ok("probe", 200, content, started=62, at=65)
+    verdict = verdict_of(wire, told, Question(request=Request("POST")))
+    assert (verdict.facts["connection"], verdict.grade) == ("fresh", "danger")
+    assert {"rule": "G3"} in verdict.reasons
+
+
 def test_content_came_twice_and_stood_where_a_request_should() -> None:
     body = b'{"order": 1, "count": 2}'
     wire = Wire()

@@ -145,7 +145,21 @@ def _request_side(case: Case) -> Connected | None:
     return None
 
 
+_REQUEST_LINE = re.compile(rb"[A-Z]+ /[^ \r\n]* HTTP/1\.[01]\r\n")
 _PROBE_LINE = re.compile(rb"[A-Z]+ [^ \r\n]*/probe HTTP/1\.[01]\r\n")
+
+
+def swallowed_request(case: Case) -> int | None:
+    """The exchange that took a further request of the client for content it had announced and not
+    sent; None if there is none. (That it was the probe is K3; it may be the main one, sent again.)
+    """
+    for exchange in case.chain if case.body else ():
+        line = _REQUEST_LINE.search(_content_region(case, exchange))
+        if line is None or line[0] in case.body:
+            continue
+        if exchange.body_length is None or line.start() < exchange.body_length:
+            return exchange.number
+    return None
 
 
 def _content_region(case: Case, exchange: Exchange) -> bytes:

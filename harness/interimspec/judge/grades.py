@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .connection import Connected
+from .connection import Connected, swallowed_request
 from .delivered import Delivery
 from .facts import IDEMPOTENT, Resent, mismatches, unasked
 from .inputs import Case
@@ -119,11 +119,10 @@ def floors(
     told_ok = case.main.ok
     if told_ok and (outcome.word in ("foreign", "silent") or outcome.damaged == "body"):
         yield "G1", "danger"
-    if connected.value == "poisoned":
-        if connected.request_side:
-            yield "G3", "danger"
-        elif connected.knowable:
-            yield "G2", "danger"
+    if connected.request_side or swallowed_request(case) is not None:
+        yield "G3", "danger"
+    elif connected.value == "poisoned" and connected.knowable:
+        yield "G2", "danger"
     repeated = unasked(again)
     if any(item.octets and item.method not in IDEMPOTENT for item in repeated):
         yield "G4", "danger"
