@@ -388,7 +388,7 @@ static int listen_at(const char *path, char **message)
         *message = message_of(path, "is too long for a socket; give a shorter path");
         return -1;
     }
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     if (!make_room(&address, message)) {
         return -1;
     }
@@ -434,9 +434,11 @@ void control_close(struct control *control)
     if (!control) {
         return;
     }
-    while (control->conns) {
-        set_done(control->conns);
-        free_conn(control->conns);
+    struct control_conn *next;
+    for (struct control_conn *conn = control->conns; conn; conn = next) {
+        next = conn->next;
+        set_done(conn);
+        free_conn(conn);
     }
     ev_io_stop(control->server->loop, &control->io);
     close(control->fd);

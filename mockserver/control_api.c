@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "control_api.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,19 +29,12 @@ static void fail(struct control_answer *answer, int status, const char *why)
     control_api_error(&answer->content, why);
 }
 
-__attribute__((format(printf, 3, 4))) static void fail_with(struct control_answer *answer,
-                                                            int status, const char *format, ...)
+/* Takes the text over. */
+static void fail_with(struct control_answer *answer, int status, struct buf *text)
 {
-    struct buf text = {0};
-    char line[512];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    buf_append_str(&text, line);
-    buf_append(&text, "", 1);
-    fail(answer, status, text.data + text.start);
-    buf_fini(&text);
+    buf_append(text, "", 1);
+    fail(answer, status, text->data + text->start);
+    buf_fini(text);
 }
 
 /* ---- POST /runs ---- */
@@ -89,17 +81,20 @@ static bool read_scenario(struct server *server, const struct node *root, struct
                           struct control_answer *answer)
 {
     const struct node *name = node_get(root, "scenario");
+    struct buf text = {0};
     if (!name || name->kind != NODE_TEXT) {
         fail(answer, 400, "scenario is missing");
         return false;
     }
     const struct scenario *scenario = catalogue_find(&server->catalogue, name->text);
     if (!scenario) {
-        fail_with(answer, 404, "there is no scenario \"%.64s\"", name->text.data);
+        buf_printf(&text, "there is no scenario \"%.64s\"", name->text.data);
+        fail_with(answer, 404, &text);
         return false;
     }
     if (!(scenario->transports & TRANSPORT_H1)) {
-        fail_with(answer, 400, "scenario %s is not for h1", scenario->id);
+        buf_printf(&text, "scenario %s is not for h1", scenario->id);
+        fail_with(answer, 400, &text);
         return false;
     }
     order->spec.scenario = scenario;
@@ -113,6 +108,7 @@ static bool read_scenario(struct server *server, const struct node *root, struct
 static bool read_member(const struct node *node, struct order *order, struct control_answer *answer)
 {
     struct bytes key = node->key->text;
+    struct buf text = {0};
     if (bytes_equal_str(key, "scenario")) {
         return true;
     }
@@ -123,7 +119,8 @@ static bool read_member(const struct node *node, struct order *order, struct con
         return read_life(node, order, answer);
     }
     if (node->kind != NODE_TEXT) {
-        fail_with(answer, 400, "\"%.64s\" has the wrong type", key.data);
+        buf_printf(&text, "\"%.64s\" has the wrong type", key.data);
+        fail_with(answer, 400, &text);
         return false;
     }
     if (bytes_equal_str(key, "run")) {
@@ -132,8 +129,8 @@ static bool read_member(const struct node *node, struct order *order, struct con
     }
     if (bytes_equal_str(key, "transport")) {
         if (!node_is(node, "h1")) {
-            fail_with(answer, 400, "transport \"%.64s\" is not served here; h1 is",
-                      node->text.data);
+            buf_printf(&text, "transport \"%.64s\" is not served here; h1 is", node->text.data);
+            fail_with(answer, 400, &text);
             return false;
         }
         return true;
@@ -146,7 +143,8 @@ static bool read_member(const struct node *node, struct order *order, struct con
         }
         return true;
     }
-    fail_with(answer, 400, "unknown member \"%.64s\"", key.data);
+    buf_printf(&text, "unknown member \"%.64s\"", key.data);
+    fail_with(answer, 400, &text);
     return false;
 }
 
@@ -202,10 +200,12 @@ static void write_run(const struct server *server, const struct run *run,
 static void post_run(struct server *server, struct bytes body, struct control_answer *answer)
 {
     struct yaml_reader_error error = {0};
+    struct buf text = {0};
     struct node *root = yaml_reader_parse(body, &error);
     if (!root || root->kind != NODE_MAP) {
-        fail_with(answer, 400, "the content must be a JSON object: line %d, column %d: %s",
-                  error.line, error.column, error.message ? error.message : "it is none");
+        buf_printf(&text, "the content must be a JSON object: line %d, column %d: %s", error.line,
+                   error.column, error.message ? error.message : "it is none");
+        fail_with(answer, 400, &text);
         free(error.message);
         node_free(root);
         return;
@@ -257,13 +257,16 @@ static void call_run(struct server *server, struct bytes method, struct bytes na
                      struct bytes query, struct control_answer *answer)
 {
     uint64_t late_requests;
+    struct buf text = {0};
     struct run *run = run_find(server->runs, name, bytes_of(NULL, 0));
     if (!run && run_has_ended(server->runs, name, &late_requests)) {
-        fail_with(answer, 410, "run %.*s has ended; %llu requests came for it since", (int)name.len,
-                  name.data, (unsigned long long)late_requests);
+        buf_printf(&text, "run %.*s has ended; %llu requests came for it since", (int)name.len,
+                   name.data, (unsigned long long)late_requests);
+        fail_with(answer, 410, &text);
     } else if (!run) {
-        fail_with(answer, 404, "there is no run \"%.*s\"", name.len > 64 ? 64 : (int)name.len,
-                  name.data);
+        buf_printf(&text, "there is no run \"%.*s\"", name.len > 64 ? 64 : (int)name.len,
+                   name.data);
+        fail_with(answer, 404, &text);
     } else if (bytes_equal_str(method, "GET") && bytes_equal_str(query, "summary")) {
         write_summary(run, answer);
     } else if (bytes_equal_str(method, "GET")) {

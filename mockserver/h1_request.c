@@ -168,6 +168,7 @@ static void receive_odd(struct h1_request *request, struct bytes octets)
         keep_head(request, octets);
         head = buf_bytes(request->partial);
     }
+    assert(head.data);
     bool has_line = memchr(head.data, '\n', head.len) != NULL;
     if (head.len >= 2 && head.data[0] == 0x16 && head.data[1] == 0x03) {
         refuse(request, BAD_REQUEST_TLS, "TLS hello on a port that speaks no TLS",
@@ -298,6 +299,7 @@ void h1_request_receive(struct h1_request *request, struct bytes octets)
 /* The line that begins at `at`, without its end; *next is where the one after it begins. */
 static struct bytes line_at(const char *at, const char *end, const char **next)
 {
+    assert(at);
     const char *lf = memchr(at, '\n', (size_t)(end - at));
     const char *stop = lf ? lf : end;
     *next = lf ? lf + 1 : end;

@@ -412,36 +412,44 @@ static bool play_step(struct player *player, int64_t now_ns, struct player_actio
     return false;
 }
 
+/* After the last step: what was appended must leave, and what was slept be waited for. */
+static struct player_action play_end(struct player *player, int64_t now_ns)
+{
+    if (player->pending) {
+        return action(PLAYER_FLUSH, player);
+    }
+    if (now_ns < ready_ns(player)) {
+        return wait_until(player, ready_ns(player));
+    }
+    player->state = PLAYER_ENDED;
+    return action(PLAYER_END, player);
+}
+
+static struct player_action play(struct player *player, int64_t now_ns)
+{
+    struct player_action act;
+    while (player->step < player->script->count) {
+        if (play_step(player, now_ns, &act)) {
+            return act;
+        }
+    }
+    return play_end(player, now_ns);
+}
+
 struct player_action player_next(struct player *player, int64_t now_ns)
 {
     struct player_action act;
-    for (;;) {
-        switch ((enum player_state)player->state) {
-        case PLAYER_IDLE:
-        case PLAYER_STALLED:
-            return wait_until(player, PLAYER_NEVER);
-        case PLAYER_WAITING:
-            if (play_implicit_wait(player, now_ns, &act)) {
-                return act;
-            }
-            break;
-        case PLAYER_PLAYING:
-            if (player->step < player->script->count) {
-                if (play_step(player, now_ns, &act)) {
-                    return act;
-                }
-                break;
-            }
-            if (player->pending) {
-                return action(PLAYER_FLUSH, player);
-            }
-            if (now_ns < ready_ns(player)) {
-                return wait_until(player, ready_ns(player));
-            }
-            player->state = PLAYER_ENDED;
-            break;
-        case PLAYER_ENDED:
-            return action(PLAYER_END, player);
-        }
+    switch ((enum player_state)player->state) {
+    case PLAYER_IDLE:
+    case PLAYER_STALLED:
+        return wait_until(player, PLAYER_NEVER);
+    case PLAYER_WAITING:
+        return play_implicit_wait(player, now_ns, &act) ? act : play(player, now_ns);
+    case PLAYER_PLAYING:
+        return play(player, now_ns);
+    case PLAYER_ENDED:
+        return action(PLAYER_END, player);
     }
+    assert(!"a state that is none");
+    return action(PLAYER_END, player);
 }

@@ -75,10 +75,8 @@ void run_registry_free(struct run_registry *registry)
     if (!registry) {
         return;
     }
-    for (size_t i = 0; i < BUCKETS; i++) {
-        while (registry->buckets[i]) {
-            run_end(registry, registry->buckets[i]);
-        }
+    for (struct run *run = run_any(registry); run; run = run_any(registry)) {
+        run_end(registry, run);
     }
     for (size_t i = 0; i < RUN_TOMBSTONES; i++) {
         free_tombstone(registry->ring[i]);

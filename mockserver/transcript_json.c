@@ -57,8 +57,7 @@ struct transcript_writer *transcript_writer_new(struct run *run, bool complete, 
     writer->dropped = run->transcript.dropped;
     writer->complete = complete && writer->dropped == 0 && !run->transcript.off;
     struct transcript_cursor cursor = {0};
-    const struct event *event;
-    while ((event = transcript_next(&run->transcript, &cursor))) {
+    while (transcript_next(&run->transcript, &cursor)) {
         writer->events_left++;
     }
     return writer;
