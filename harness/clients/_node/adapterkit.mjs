@@ -74,6 +74,14 @@ export function nowMs() {
     return performance.timeOrigin + performance.now();
 }
 
+/** Waits no less than so long: Node's timers count whole ms and may run a part of one ahead. */
+async function waitMs(ms) {
+    const until = nowMs() + ms;
+    for (let left = ms; left > 0; left = until - nowMs()) {
+        await sleep(Math.ceil(left));
+    }
+}
+
 /** Node's flat list of raw fields as pairs; octets of a field are code points of the text. */
 export function pairs(rawHeaders) {
     const found = [];
@@ -255,7 +263,7 @@ class Request {
                 yield this.body.subarray(start, octets);
                 start = octets;
             }
-            await sleep(pauseMs);
+            await waitMs(pauseMs);
         }
         if (start < this.body.length) {
             yield this.body.subarray(start);
@@ -325,7 +333,7 @@ async function play(plan, channel, can, open) {
         return;
     }
     const session = open(plan);
-    const begun = nowMs();
+    let begun = nowMs();
     const running = [];
     for (const [index, values] of plan.requests.entries()) {
         const request = new Request(plan, values);
@@ -334,11 +342,12 @@ async function play(plan, channel, can, open) {
             // The next thing an ordinary program does comes a turn of the event loop later.
             await nextTurn();
         }
-        const wait = begun + request.notBeforeMs - nowMs();
-        if (wait > 0) {
-            await sleep(wait);
+        await waitMs(begun + request.notBeforeMs - nowMs());
+        const report = new Report(channel, plan, request, can.phases);
+        if (index === 0) {
+            begun = report.started;
         }
-        running.push(sendOne(session, request, new Report(channel, plan, request, can.phases)));
+        running.push(sendOne(session, request, report));
     }
     await Promise.all(running);
     await session.close?.();
