@@ -34,8 +34,9 @@ from adapter_bench import (
 
 from interimspec.clients import TomlError
 
+sys.path.insert(0, str(CLIENTS / "_python"))
 sys.path.insert(0, str(CLIENTS / "_command"))
-from tool import load_tool
+from tool import MARK, load_tool
 
 ADAPTER = str(CLIENTS / "_command" / "adapter.py")
 ANSWERS: dict[str, list[Action]] = {
@@ -338,3 +339,59 @@ def test_a_wrong_tool_table_is_named_with_its_line(
     with pytest.raises(TomlError, match=re.escape(words)) as caught:
         load_tool(path)
     assert caught.value.line == line
+
+
+# ---------------------------------------------------------------- reading what comes late
+
+
+def read_by_pieces(stdout: bytes, stderr: list[bytes], *, late_mark: bool) -> list[dict[str, Any]]:
+    """The events of curl's reader when all heads are there before the first report is read."""
+    import adapterkit
+    from command_line import Launch
+    from results import JsonLines, Told
+
+    events: list[dict[str, Any]] = []
+    kit = adapterkit.Kit({"phases": False}, (), None, None)
+    kit.channel.put = events.append
+    values = plan(
+        {"name": "main", "method": "GET", "url": "http://127.0.0.1:9/"},
+        {"name": "probe", "method": "GET", "url": "http://127.0.0.1:9/probe"},
+    )
+    one = adapterkit.Plan(kit, values)
+    tool = load_tool(CLIENTS / "curl" / "client.toml")
+    launch = Launch([], one.requests, [Path("/nonexistent/a"), Path("/nonexistent/b")])
+    reader = JsonLines(tool, one, launch, Told((), {}))
+    first, second = stdout.split(b"|")
+    if late_mark:
+        reader.feed_stdout(first)
+        reader.feed_stderr(stderr[0])
+        reader.feed_stdout(MARK + second + MARK)
+        reader.feed_stderr(stderr[1])
+    else:
+        reader.feed_stdout(first + MARK + second + MARK)
+        reader.feed_stderr(stderr[0] + stderr[1])
+    reader.close(0)
+    return [event for event in events if event["event"] == "response"]
+
+
+@pytest.mark.parametrize("late_mark", [True, False])
+def test_heads_of_a_late_transfer_are_not_those_of_the_one_before(late_mark: bool) -> None:
+    said = [
+        b'{"exitcode": 0, "http_code": %d, "time_total": 0.1, "errormsg": null}\n' % code
+        for code in (207, 200)
+    ]
+    heads = b"HTTP/1.1 207 Multi\r\nX-Of: main\r\n\r\n|HTTP/1.1 200 OK\r\nX-Of: probe\r\n\r\n"
+    main, probe = read_by_pieces(heads, said, late_mark=late_mark)
+    assert (main["status"], main["fields"]) == (207, [["X-Of", "main"]])
+    assert (probe["status"], probe["fields"]) == (200, [["X-Of", "probe"]])
+
+
+@needs_curl
+def test_a_thousand_interim_responses_do_not_make_the_end_late() -> None:
+    with raw_peer({**ANSWERS, "many": [INTERIM * 5000 + ok()]}) as peer:
+        run = drive_row(
+            row_of("curl"), plan(request(peer, "many"), request(peer, "probe", "probe"))
+        )
+        probe = peer.requests[1]["at"]
+    assert len(run.of("interim")) == 5000
+    assert run.end()["at"] - probe < 50

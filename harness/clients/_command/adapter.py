@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import queue
 import re
 import resource
 import selectors
@@ -19,9 +20,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "_python"))
@@ -42,7 +44,7 @@ OWN_CAN = {"methods": ["GET"], "second_request": "new-connection"}
 
 
 def run(launch: Launch, reader: Reader, folder: Path) -> None:
-    """Runs one process to its end and feeds the reader with what it prints, as it is printed."""
+    """Runs one process to its end and feeds the reader with what it prints."""
     environ = {**os.environ, "HOME": str(folder), "LC_ALL": "C"}
     environ.pop("INTERIMSPEC_OUT", None)
     try:
@@ -58,18 +60,19 @@ def run(launch: Launch, reader: Reader, folder: Path) -> None:
         sys.exit(f"{launch.argv[0]}: cannot be started: {error.strerror}")
     assert process.stdout is not None
     assert process.stderr is not None
-    out, err = process.stdout.fileno(), process.stderr.fileno()
-    for stream in (out, err):
-        os.set_blocking(stream, False)
-    with selectors.DefaultSelector() as selector:
-        selector.register(out, selectors.EVENT_READ)
-        selector.register(err, selectors.EVENT_READ)
-        while selector.get_map():
-            ready = {key.fd for key, _ in selector.select()}
-            # A report on standard error speaks of what was printed before it: read that first.
-            _drain(selector, out, reader.feed_stdout)
-            if err in ready:
-                _drain(selector, err, reader.feed_stderr, echo=True)
+    pieces: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
+    streams = (process.stdout.fileno(), process.stderr.fileno())
+    pump = threading.Thread(target=collect, args=(*streams, pieces), daemon=True)
+    pump.start()
+    while (piece := pieces.get()) is not None:
+        reader.at = piece.at
+        if piece.is_error:
+            sys.stderr.buffer.write(piece.octets)  # kept as evidence
+            sys.stderr.buffer.flush()
+            reader.feed_stderr(piece.octets)
+        else:
+            reader.feed_stdout(piece.octets)
+    pump.join()
     code = process.wait()
     process.stdout.close()
     process.stderr.close()
@@ -78,11 +81,38 @@ def run(launch: Launch, reader: Reader, folder: Path) -> None:
         sys.stderr.flush()
         signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
+    reader.at = adapterkit.now_ms()
     reader.close(code)
 
 
-def _drain(selector: Any, stream: int, feed: Any, *, echo: bool = False) -> None:
-    while stream in {key.fd for key in selector.get_map().values()}:
+class Piece(NamedTuple):
+    """What was read at once from one of a tool's outputs, and when (Unix ms)."""
+
+    at: float
+    is_error: bool
+    octets: bytes
+
+
+def collect(out: int, err: int, pieces: queue.SimpleQueue[Piece | None]) -> None:
+    """Reads both outputs as they come. In a thread of its own, so that what is read has the time
+    at which it came, however long the reader is busy with what came before."""
+    with selectors.DefaultSelector() as selector:
+        for stream in (out, err):
+            os.set_blocking(stream, False)
+            selector.register(stream, selectors.EVENT_READ)
+        while selector.get_map():
+            ready = {key.fd for key, _ in selector.select()}
+            # A report on standard error speaks of what was printed before it: read that first.
+            for stream in (out, err):
+                if stream in ready or stream == out:
+                    drain(selector, stream, stream == err, pieces)
+    pieces.put(None)
+
+
+def drain(
+    selector: Any, stream: int, is_error: bool, pieces: queue.SimpleQueue[Piece | None]
+) -> None:
+    while stream in selector.get_map():
         try:
             octets = os.read(stream, 65536)
         except BlockingIOError:
@@ -90,10 +120,7 @@ def _drain(selector: Any, stream: int, feed: Any, *, echo: bool = False) -> None
         if not octets:
             selector.unregister(stream)
             return
-        if echo:
-            sys.stderr.buffer.write(octets)  # kept as evidence
-            sys.stderr.buffer.flush()
-        feed(octets)
+        pieces.put(Piece(adapterkit.now_ms(), is_error, octets))
 
 
 def player(tool: Tool, told: Told) -> Any:

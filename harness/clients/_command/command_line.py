@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tool import Tool
+from tool import MARK, Tool
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ def _words_of(tool: Tool, plan: Any, requests: list[Any], body: Path, folder: Pa
 
 
 def _options(tool: Tool, plan: Any, request: Any, body: Path, folder: Path) -> list[str]:
-    argv = _fill(tool.request, {"body": str(body), "folder": str(folder)})
+    places = {"body": str(body), "folder": str(folder), "mark": MARK.decode()}
+    argv = _fill(tool.request, places)
     for key, words in tool.timers.items():
         if request.timers[key] is not None:
             argv += _fill(words, {"seconds": f"{request.timers[key] / 1000:.3f}"})

@@ -10,11 +10,12 @@ the error and never a response.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from command_line import Launch
-from tool import LogRules, Tool
+from tool import MARK, LogRules, Tool
 
 
 class Told:
@@ -39,6 +40,7 @@ class Reader:
         self._number = 0
         self.report = plan.report(launch.requests[0])
         self.head: list[str] = []  # the lines of the last head seen
+        self.at = self.report.started  # when what is being fed was read
 
     @property
     def done(self) -> bool:
@@ -64,6 +66,7 @@ class Reader:
 
     def succeed(self, status: int | None, body: bytes | None) -> None:
         reason, fields = _parse_head(self.head)
+        self.report.at = self.at
         self.report.response(status, reason, fields)
         self._deliver(body)
         self._finish(None)
@@ -91,11 +94,13 @@ class Reader:
             self.report.body(body)
 
     def _finish(self, error: dict[str, Any] | None) -> None:
+        self.report.at = self.at
         self.report.end(error)
         self._number += 1
         self.head = []
         if not self.done:
             self.report = self._plan.report(self.request)
+            self.report.started = self.at
 
 
 def _parse_head(lines: list[str]) -> tuple[str | None, list[tuple[str, str]]]:
@@ -120,41 +125,60 @@ def _content(path: Path) -> bytes:
 
 
 class JsonLines(Reader):
-    """curl: heads on standard output, and for each transfer one line of JSON on standard error."""
+    """curl: heads on standard output, and for each transfer one line of JSON on standard error.
+
+    The mark on standard output parts the heads of one transfer from those of the next; when it
+    comes does not matter, as it is the JSON that ends a transfer.
+    """
+
+    _HEAD_END = re.compile(rb"\r?\n\r?\n")
 
     def __init__(self, tool: Tool, plan: Any, launch: Launch, told: Told) -> None:
         super().__init__(tool, plan, launch, told)
-        self._heads = b""
+        self._heads = bytearray()
+        self._marks = 0  # how many have been read past
         self._lines = b""
 
     def feed_stdout(self, octets: bytes) -> None:
         self._heads += octets
+        self._read_heads()
+
+    def _read_heads(self) -> None:
+        """All heads of the transfer at hand, no further than the mark that ends it."""
+        start = 0
         while not self.done:
-            end = min(
-                (
-                    at + len(mark)
-                    for mark in (b"\r\n\r\n", b"\n\n", b"\n\r\n")
-                    if (at := self._heads.find(mark)) >= 0
-                ),
-                default=-1,
-            )
-            if end < 0:
-                return
-            head, self._heads = self._heads[:end], self._heads[end:]
-            text = head.decode("latin-1").replace("\r", "").strip("\n")
-            self.head = text.split("\n")
-            status = _status_of(self.head)
-            if status is not None and 100 <= status <= 199:
-                self.report.interim(status, _parse_head(self.head)[1])
+            end = self._HEAD_END.search(self._heads, start)
+            mark = self._heads.find(MARK, start, end.end() if end else len(self._heads))
+            if mark >= 0:
+                if self._marks >= self._number:
+                    break  # its JSON has not been read yet
+                self._marks += 1
+                start = mark + len(MARK)
+            elif end:
+                self._head(bytes(self._heads[start : end.start()]))
+                start = end.end()
+            else:
+                break
+        del self._heads[:start]
+
+    def _head(self, octets: bytes) -> None:
+        text = octets.decode("latin-1").replace("\r", "").strip("\n")
+        if not text:
+            return
+        self.head = text.split("\n")
+        status = _status_of(self.head)
+        if status is not None and 100 <= status <= 199:
+            self.report.at = self.at
+            self.report.interim(status, _parse_head(self.head)[1])
 
     def feed_stderr(self, octets: bytes) -> None:
         *lines, self._lines = (self._lines + octets).split(b"\n")
         for line in lines:
             if line.startswith(b"{") and not self.done:
                 self._end_transfer(json.loads(line))
+                self._read_heads()
 
     def _end_transfer(self, said: dict[str, Any]) -> None:
-        self._heads = b""  # part of a head that never ended
         code, status = int(said["exitcode"]), int(said["http_code"]) or None
         body = _content(self.body_file)
         if code == 0:

@@ -17,6 +17,7 @@ from interimspec.toml_table import Table, read
 TOGETHER = ("groups", "urls", "each")
 RESULTS = ("json-lines", "log", "exit")
 BODIES = ("file", "stdout")
+MARK = b"\x1eend of transfer\x1e\n"  # what {mark} stands for
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,7 @@ class Report:
         self._has_body = False
         self.detail: dict[str, Any] = {}
         self.told: str | None = None
+        self.at: float | None = None  # when it happened, where that is known better than now
 
     def __enter__(self) -> Report:
         self.started = now_ms()
@@ -181,8 +182,11 @@ class Report:
             return False
         return True
 
+    def _now(self) -> float:
+        return now_ms() if self.at is None else self.at
+
     def interim(self, status: int | None = None, fields: Fields | None = None) -> None:
-        event: dict[str, Any] = {"at": now_ms()}
+        event: dict[str, Any] = {"at": self._now()}
         if status is not None:
             event["status"] = int(status)
         if fields is not None:
@@ -194,7 +198,7 @@ class Report:
         self._put(
             "response",
             {
-                "at": now_ms(),
+                "at": self._now(),
                 "status": None if status is None else int(status),
                 "reason": None if reason is None else _text(reason),
                 "fields": [[_text(name), _text(value)] for name, value in fields],
@@ -219,7 +223,7 @@ class Report:
             "end",
             {
                 "started": self.started,
-                "at": now_ms(),
+                "at": self._now(),
                 "told": self.told,
                 "body_b64": base64.b64encode(bytes(self._kept)).decode()
                 if self._has_body
