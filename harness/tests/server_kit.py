@@ -169,7 +169,8 @@ def check_transcript(transcript: dict[str, Any]) -> None:
         unit = event.get("unit_len", event["len"])
         at = 0
         for start, end, kind in event["spans"]:
-            assert start == at and end > start, event
+            assert start == at, event
+            assert end > start, event
             assert kind in ("head", "interim-content", "framing", "content", "surplus")
             at = end
         assert at == unit, event

@@ -428,7 +428,8 @@ def test_out_of_descriptors_accepting_pauses(tmp_path: Path) -> None:
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
     try:
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         line = process.stdout.readline()
         port = int(re.findall(rb'"port":(\d+)', line)[0])
         clients = [Client(port) for _ in range(70)]
@@ -513,5 +514,3 @@ def test_taken_ports_and_paths(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert "another server listens there" in done.stderr
         assert live.call("GET", "/status")[0] == 200
-
-

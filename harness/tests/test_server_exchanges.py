@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -176,8 +177,11 @@ def test_interim_and_final_leave_in_one_write(server: MockServer) -> None:
     assert second["line"] == first["line"] + 1
     request = events(transcript, "request")[0]
     assert request["fields"] == [["Host", "test"]]
-    assert request["first_on_connection"] and not request["queued"]
-    assert transcript["complete"] and transcript["leased"] and transcript["port"] == port
+    assert request["first_on_connection"]
+    assert not request["queued"]
+    assert transcript["complete"]
+    assert transcript["leased"]
+    assert transcript["port"] == port
     assert not events(server.end("one"), "accept")
 
 
@@ -191,7 +195,8 @@ def test_queued_request_gets_its_turn_after_a_pause(server: MockServer) -> None:
         assert len(client.reads) == 3
     transcript = server.end("turn")
     second = next(e for e in events(transcript, "request") if e["resource"] == "probe")
-    assert second["queued"] and not second["first_on_connection"]
+    assert second["queued"]
+    assert not second["first_on_connection"]
     turns = events(transcript, "turn")
     last = [e for e in events(transcript, "send") if e["exchange"] == 0][-1]
     assert TURN_MS <= turns[1]["t"] - last["left"] < 60
@@ -245,7 +250,7 @@ def test_pieces_are_read_alone(server: MockServer, scenario: str, cuts: list[int
     if server.ready["unread_check"] == "netlink":
         assert [piece["alone"] for piece in pieces] == ["yes"] * (len(pieces) - 1) + ["n/a"]
         assert [piece["unread_before"] for piece in pieces] == [None] + [0] * (len(pieces) - 1)
-    gaps = [b["left"] - a["left"] for a, b in zip(pieces, pieces[1:], strict=False)]
+    gaps = [b["left"] - a["left"] for a, b in itertools.pairwise(pieces)]
     assert all(2 <= gap < 55 for gap in gaps), gaps
 
 
@@ -267,7 +272,7 @@ def test_a_waiting_request_shortens_the_pause_between_pieces(server: MockServer)
         client.send(b"GET /split/waits HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
         time.sleep(0.3)
     pieces = [e for e in events(server.end("waits"), "send") if "piece" in e]
-    gaps = [b["left"] - a["left"] for a, b in zip(pieces[:3], pieces[1:3], strict=False)]
+    gaps = [b["left"] - a["left"] for a, b in itertools.pairwise(pieces)]
     assert all(2 <= gap < 20 for gap in gaps), gaps
 
 
@@ -300,7 +305,8 @@ def test_parameters_come_from_the_run_or_from_the_query(server: MockServer) -> N
         client.read_until(b"must be an integer from 1 to 20000")
     transcript = server.call("GET", "/runs/by-hand")[1]
     check_transcript(transcript)
-    assert not transcript["complete"] and not transcript["leased"]
+    assert not transcript["complete"]
+    assert not transcript["leased"]
     assert events(transcript, "request")[0]["params"] == {"n": 3}
     assert [e["times"] for e in events(transcript, "send") if "times" in e] == [3]
 
@@ -367,7 +373,7 @@ def test_unsolicited_interim_on_the_idle_connection(server: MockServer) -> None:
         client.read_until(b"102 Processing\r\n\r\n")
         assert client.reads[1][0] - client.reads[0][0] > 0.055
     transcript = server.end("idle")
-    final, stray = events(transcript, "send")
+    _final, stray = events(transcript, "send")
     assert stray["spans"] == [[0, 27, "surplus"]]
     assert stray["exchange"] == 0
     assert names(transcript).index("release") < transcript["events"].index(stray)
@@ -384,7 +390,7 @@ def test_released_octets_are_not_joined_to_the_next_exchange(server: MockServer)
         assert client.data.count(b" 102 ") == 6
     sends = events(server.end("drip"), "send")
     lefts = sorted((e["left"], e["exchange"]) for e in sends)
-    for (before, one), (after, other) in zip(lefts, lefts[1:], strict=False):
+    for (before, one), (after, other) in itertools.pairwise(lefts):
         assert one == other or after - before >= 2
 
 
@@ -555,9 +561,11 @@ def test_a_slow_reader_stops_only_itself(server: MockServer) -> None:
         head, _, body = slow.data.partition(b"octet")
         assert slow.data.endswith(bytes(range(256)) * 4), (len(slow.data), head[:80], len(body))
     transcript = server.end("large")
-    assert events(transcript, "blocked") and events(transcript, "drained")
+    assert events(transcript, "blocked")
+    assert events(transcript, "drained")
     final = events(transcript, "send")[-1]
-    assert "bytes" not in final and len(final["sha256"]) == 64
+    assert "bytes" not in final
+    assert len(final["sha256"]) == 64
     assert final["content_len"] == 8388608
 
 
