@@ -22,19 +22,39 @@ static size_t exchange_digits(int64_t exchange, char *digits)
     return len;
 }
 
+void content_append(struct buf *out, const struct bytes *parts, size_t count)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++) {
+        len += parts[i].len;
+    }
+    char *to = buf_reserve(out, len);
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].len > 0) {
+            memcpy(to, parts[i].data, parts[i].len);
+            to += parts[i].len;
+        }
+    }
+    buf_added(out, len);
+}
+
 /* The line without what follows the exchange's number. */
-static void append_line(const struct place *place, struct buf *out)
+static void append_line(const struct place *place, const char *end, struct buf *out)
 {
     char digits[24];
     size_t digits_len = exchange_digits(place->exchange, digits);
-    buf_append(out, "interimspec ", 12);
-    buf_append_str(out, place->scenario);
-    buf_append(out, " ", 1);
-    buf_append_str(out, place->run);
-    buf_append(out, " ", 1);
-    buf_append_str(out, place->resource);
-    buf_append(out, " #", 2);
-    buf_append(out, digits, digits_len);
+    const struct bytes parts[] = {
+        {"interimspec ", 12},
+        bytes_of_str(place->scenario),
+        {" ", 1},
+        bytes_of_str(place->run),
+        {" ", 1},
+        bytes_of_str(place->resource),
+        {" #", 2},
+        {digits, digits_len},
+        bytes_of_str(end),
+    };
+    content_append(out, parts, sizeof parts / sizeof parts[0]);
 }
 
 uint64_t content_own_len(const struct place *place)
@@ -46,14 +66,13 @@ uint64_t content_own_len(const struct place *place)
 
 void content_own(const struct place *place, struct buf *out)
 {
-    append_line(place, out);
-    buf_append(out, "\n", 1);
+    append_line(place, "\n", out);
 }
 
 static void fill_text(const struct place *place, uint64_t size, struct buf *out)
 {
     struct buf line = {0};
-    append_line(place, &line);
+    append_line(place, "", &line);
     size_t fixed = line.end;
     for (uint64_t written = 0; written < size; written += line.end) {
         line.end = fixed;

@@ -6,6 +6,8 @@
 #include "buf.h"
 #include "place.h"
 
+/* Appends all parts with one look at the memory. */
+void content_append(struct buf *out, const struct bytes *parts, size_t count);
 /* "interimspec <scenario> <run> <resource> #<exchange>\n" */
 uint64_t content_own_len(const struct place *place);
 void content_own(const struct place *place, struct buf *out);

@@ -86,35 +86,36 @@ const char *h1_response_reason(int64_t status)
     return "";
 }
 
-static void append_number(struct buf *out, uint64_t number, int min_digits)
+enum { DIGITS_SIZE = 24 };
+
+static struct bytes digits_of(uint64_t number, int min_digits, char digits[static DIGITS_SIZE])
 {
-    char digits[24];
-    size_t at = sizeof digits;
+    size_t at = DIGITS_SIZE;
     do {
         digits[--at] = (char)('0' + number % 10);
         number /= 10;
         min_digits--;
     } while (number > 0 || min_digits > 0);
-    buf_append(out, digits + at, sizeof digits - at);
+    return bytes_of(digits + at, DIGITS_SIZE - at);
 }
 
-static void append_literal(struct buf *out, const char *text, size_t len)
-{
-    buf_append(out, text, len);
-}
-#define LITERAL(out, text) append_literal(out, text, sizeof(text) - 1)
+#define LITERAL(text) bytes_of(text, sizeof(text) - 1)
+/* Many small appends would be most of the work. */
+#define APPEND(out, ...)                                                                           \
+    content_append((out), (const struct bytes[]){__VA_ARGS__},                                     \
+                   sizeof((const struct bytes[]){__VA_ARGS__}) / sizeof(struct bytes))
 
 static void append_field(struct buf *out, const struct field *field, const int64_t *params)
 {
-    buf_append_bytes(out, field->name);
-    LITERAL(out, ": ");
-    buf_append_bytes(out, field->value);
     int64_t pad = int_value_of(field->pad, params);
-    if (pad > 0) {
-        memset(buf_reserve(out, (size_t)pad), 'x', (size_t)pad);
-        buf_added(out, (size_t)pad);
+    if (pad <= 0) {
+        APPEND(out, field->name, LITERAL(": "), field->value, LITERAL("\r\n"));
+        return;
     }
-    LITERAL(out, "\r\n");
+    APPEND(out, field->name, LITERAL(": "), field->value);
+    memset(buf_reserve(out, (size_t)pad), 'x', (size_t)pad);
+    buf_added(out, (size_t)pad);
+    APPEND(out, LITERAL("\r\n"));
 }
 
 static void append_fields(struct buf *out, const struct fields *fields, const int64_t *params)
@@ -138,25 +139,20 @@ static bool has_field(const struct fields *fields, const char *name)
 
 static void append_status_line(struct buf *out, const struct respond_step *respond, int64_t status)
 {
-    LITERAL(out, "HTTP/");
-    buf_append_bytes(out, respond->version);
-    LITERAL(out, " ");
-    append_number(out, status > 0 ? (uint64_t)status : 0, 3);
-    LITERAL(out, " ");
-    if (respond->has_reason) {
-        buf_append_bytes(out, respond->reason);
-    } else {
-        buf_append_str(out, h1_response_reason(status));
-    }
-    LITERAL(out, "\r\n");
+    char digits[DIGITS_SIZE];
+    struct bytes code = digits_of(status > 0 ? (uint64_t)status : 0, 3, digits);
+    struct bytes reason =
+        respond->has_reason ? respond->reason : bytes_of_str(h1_response_reason(status));
+    APPEND(out, LITERAL("HTTP/"), respond->version, LITERAL(" "), code, LITERAL(" "), reason,
+           LITERAL("\r\n"));
 }
 
-static void append_path(struct buf *out, const struct place *place)
+static void append_location(struct buf *out, const struct place *place, const char *resource)
 {
-    LITERAL(out, "/");
-    buf_append_str(out, place->scenario);
-    LITERAL(out, "/");
-    buf_append_str(out, place->run);
+    bool is_start = strcmp(resource, "start") == 0;
+    APPEND(out, LITERAL("Location: /"), bytes_of_str(place->scenario), LITERAL("/"),
+           bytes_of_str(place->run), bytes_of_str(is_start ? "" : "/"),
+           bytes_of_str(is_start ? "" : resource), LITERAL("\r\n"));
 }
 
 /* How the content of a response is delimited, after the defaults have been applied. */
@@ -226,9 +222,9 @@ static struct delimiting delimit(const struct place *place, size_t step)
 
 static void append_last_chunk(struct buf *out, const struct fields *trailers, const int64_t *params)
 {
-    LITERAL(out, "0\r\n");
+    APPEND(out, LITERAL("0\r\n"));
     append_fields(out, trailers, params);
-    LITERAL(out, "\r\n");
+    APPEND(out, LITERAL("\r\n"));
 }
 
 static void append_content(struct buf *out, const struct place *place,
@@ -261,33 +257,26 @@ static void render_respond(const struct place *place, size_t step, struct buf *o
     bool makes_content = respond->body == BODY_OWN || respond->body == BODY_SIZED;
     if (makes_content && (how.has_content || place->is_head) &&
         !has_field(&respond->fields, "Content-Type")) {
-        LITERAL(out, "Content-Type: text/plain\r\n");
+        APPEND(out, LITERAL("Content-Type: text/plain\r\n"));
     }
     if (respond->location) {
-        LITERAL(out, "Location: ");
-        append_path(out, place);
-        if (strcmp(respond->location, "start") != 0) {
-            LITERAL(out, "/");
-            buf_append_str(out, respond->location);
-        }
-        LITERAL(out, "\r\n");
+        append_location(out, place, respond->location);
     }
     if (respond->set_cookie.len > 0) {
-        LITERAL(out, "Set-Cookie: ");
-        buf_append_bytes(out, respond->set_cookie);
-        LITERAL(out, "; Path=");
-        append_path(out, place);
-        LITERAL(out, "\r\n");
+        APPEND(out, LITERAL("Set-Cookie: "), respond->set_cookie, LITERAL("; Path=/"),
+               bytes_of_str(place->scenario), LITERAL("/"), bytes_of_str(place->run),
+               LITERAL("\r\n"));
     }
     if (how.chunked) {
-        LITERAL(out, "Transfer-Encoding: chunked\r\n");
+        APPEND(out, LITERAL("Transfer-Encoding: chunked\r\n"));
     }
     if (how.writes_length) {
-        LITERAL(out, "Content-Length: ");
-        append_number(out, how.length, 1);
-        LITERAL(out, "\r\n");
+        char digits[DIGITS_SIZE];
+        APPEND(out, LITERAL("Content-Length: "), digits_of(how.length, 1, digits),
+               LITERAL("\r\n\r\n"));
+    } else {
+        APPEND(out, LITERAL("\r\n"));
     }
-    LITERAL(out, "\r\n");
     if (!how.has_content) {
         return;
     }
@@ -299,7 +288,7 @@ static void render_respond(const struct place *place, size_t step, struct buf *o
     if (length > 0 && respond->body != BODY_LATER) {
         buf_printf(out, "%" PRIx64 "\r\n", length);
         append_content(out, place, respond);
-        LITERAL(out, "\r\n");
+        APPEND(out, LITERAL("\r\n"));
     }
     if (respond->body != BODY_LATER) {
         append_last_chunk(out, &respond->trailers, place->params);
@@ -336,8 +325,7 @@ void h1_response_render(const struct place *place, size_t step, struct buf *out)
         }
         if (open && open->framing == FRAMING_CHUNKED) {
             buf_printf(out, "%zx\r\n", what->u.body.len);
-            buf_append_bytes(out, what->u.body);
-            LITERAL(out, "\r\n");
+            APPEND(out, what->u.body, LITERAL("\r\n"));
         } else {
             buf_append_bytes(out, what->u.body);
         }

@@ -17,7 +17,7 @@ struct route route_parse(struct bytes target)
 {
     struct route route = {0};
     const char *at = target.data, *end = target.data + target.len;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2 && target.len > 0 && *at != '/'; i++) {
         const char *scheme = i == 0 ? "http://" : "https://";
         size_t len = strlen(scheme);
         if (target.len > len && strncasecmp(at, scheme, len) == 0) {
