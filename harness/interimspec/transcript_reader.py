@@ -272,8 +272,15 @@ def _head(
     first_left = begun.first_left if begun else run.left
     if any(first < run.end and start < last for first, last in holes):
         return Head(conn, run.exchange, start, run.end, first_left, run.left, True, None, (), False)
-    complete, status, fields = _parse_head(stream[start : run.end])
-    return Head(conn, run.exchange, start, run.end, first_left, run.left, complete, status, fields)
+    begun = Head(conn, run.exchange, start, run.end, first_left, run.left, False, None, ())
+    # A head may come in thousands of pieces: it is read when the last one is there.
+    ends = _END_OF_HEAD.search(stream, max(start, run.start - 3), run.end)
+    return _parsed(begun, stream) if ends else begun
+
+
+def _parsed(head: Head, stream: bytes) -> Head:
+    complete, status, fields = _parse_head(stream[head.start : head.end])
+    return replace(head, complete=complete, status=status, fields=fields)
 
 
 @lru_cache(maxsize=64)

@@ -280,7 +280,7 @@ def _late_send(case: Case) -> str | None:
         pause = max(send.interval, due - before.get(send.exchange, due))
         before[send.exchange] = due
         # A client that does not read stops the schedule itself.
-        if send.piece is not None or any(at <= send.left for at in blocked):
+        if send.piece is not None or any(at <= send.last_left for at in blocked):
             continue
         if send.late > max(LATE_MS, LATE_SHARE * pause):
             return f"step {send.step} left {send.late:.0f} ms late"
