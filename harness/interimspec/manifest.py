@@ -18,7 +18,8 @@ from interimspec.toml_table import Table, read
 
 KINDS = ("library", "tool", "reference", "mutant")
 INSTALL_METHODS = ("none", "pip", "npm", "go", "javac", "deb")
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND")
+_USUAL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+METHODS = (*_USUAL_METHODS, "PROPFIND", "MKCOL", "COPY")
 TIMERS = ("connect_ms", "read_ms", "total_ms")
 ERROR_KINDS = ("timeout", "protocol", "closed", "refused", "limit", "status", "tls", "other")
 INTERIM_LEVELS = ("none", "count", "status", "fields")

@@ -50,6 +50,7 @@ _REQUEST_KEYS = {
     "not_before_ms",
     "timers",
 }
+_USUAL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _TIMER_KEYS = ("connect_ms", "read_ms", "total_ms")
 
 # Exceptions of the standard library, for what the client's own types leave open.
@@ -408,7 +409,7 @@ def main(
         "phases": False,
         "expect_continue": False,
         "body_stream": False,
-        "methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"],
+        "methods": [*_USUAL_METHODS, "PROPFIND", "MKCOL", "COPY"],
         **can,
     }
     kit = Kit(full, kinds, detail, kind_by_value)
