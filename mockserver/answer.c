@@ -99,7 +99,8 @@ static void answer_with_script(struct answer *answer, const struct route *route,
     if (by_path && route->resource.len > 0) {
         resource = scenario_resource(scenario, route->resource);
     }
-    if (!resource && by_path && bytes_equal_str(route->resource, "probe")) {
+    if (!resource && by_path && route->resource.len > 0 &&
+        bytes_equal_str(route->resource, "probe")) {
         answer->resource = "probe";
         answer->script = &probe_script;
     } else {

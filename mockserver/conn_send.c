@@ -10,6 +10,7 @@
 #include "h1_response.h"
 #include "live.h"
 #include "octets.h"
+#include "rendered.h"
 #include "xmalloc.h"
 
 void outgoing_free(struct outgoing *outgoing)
@@ -46,14 +47,14 @@ static struct leaving *new_item(struct outgoing *outgoing)
 }
 
 /* One repetition as a whole straight to the outgoing octets; anything else by way of the unit. */
-static uint64_t append_step(struct conn *conn, const struct place *place,
+static uint64_t append_step(struct conn *conn, const struct place *place, uint64_t owner,
                             const struct player_action *action)
 {
     struct server *server = conn->server;
     struct buf *out = &server->outgoing->octets;
     size_t before = buf_len(out);
     if (action->count == 1 && action->from == 0 && action->to == UINT64_MAX) {
-        conn->protocol->ops->render(place, action->step, out);
+        rendered_append(server->rendered, conn->protocol->ops, place, owner, action->step, out);
         return buf_len(out) - before;
     }
     buf_clear(&server->unit);
@@ -75,7 +76,10 @@ void outgoing_add(struct conn *conn, struct exchange *exchange, const struct pla
     assert(!conn->backlog && (!outgoing->exchange || outgoing->exchange == exchange));
     outgoing->exchange = exchange;
     struct leaving *item = new_item(outgoing);
-    item->len = append_step(conn, &place, action);
+    /* With parameters of its own an exchange is like no other; a page is made for one request. */
+    uint64_t owner =
+        exchange->run && !exchange->params && !exchange->page ? exchange->run->serial : 0;
+    item->len = append_step(conn, &place, owner, action);
     if (item->len == 0) {
         outgoing->count--; /* nothing leaves, so nothing is noted */
         return;

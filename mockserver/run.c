@@ -33,6 +33,7 @@ struct run_registry {
     size_t lease_count, free_from, free_count;
     struct run *newest, *oldest; /* by hand */
     size_t count, by_hand_count, max;
+    uint64_t serials;
     uint64_t late_requests;
     int shared_port;
 };
@@ -196,6 +197,7 @@ struct run *run_make(struct run_registry *registry, const struct run_spec *spec,
     }
     run->visits = xcalloc(scenario->resource_count + 1, sizeof *run->visits);
     run->refs = 1;
+    run->serial = ++registry->serials;
     run->lease = -1;
     run->port = registry->shared_port;
     run->by_hand = spec->by_hand;

@@ -46,6 +46,7 @@ struct run {
     void *waiter;               /* who ends it and waits; control.c's business */
     struct server *server;      /* borrowed; server.c's business */
     struct schedule_entry life; /* the end of its life, or of the wait while it ends */
+    uint64_t serial;            /* unlike that of any other run, never 0 */
     int64_t used_ns;            /* when it last had a request */
     int64_t queue_wait_ns;      /* of this process when the run began; -1: unknown */
     int lease;                  /* index, or -1 */

@@ -10,6 +10,7 @@
 
 #include "conn.h"
 #include "control.h"
+#include "rendered.h"
 #include "xmalloc.h"
 
 /* How long an ending run waits for its connections' FIN or RST. */
@@ -168,6 +169,7 @@ struct server *server_new(const struct options *options, struct catalogue *catal
     server->nowhere.off = true;
     server->read_buffer = xmalloc(SERVER_READ_OCTETS);
     server->outgoing = xcalloc(1, sizeof *server->outgoing);
+    server->rendered = rendered_cache_new();
     server->listener = listener_open(options->host, options->port, (size_t)options->ports, message);
     server->loop = server->listener ? ev_loop_new(EVFLAG_NOENV) : NULL;
     server->schedule = server->loop ? schedule_new(server->loop) : NULL;
@@ -226,6 +228,7 @@ void server_free(struct server *server)
         ev_loop_destroy(server->loop);
     }
     outgoing_free(server->outgoing);
+    rendered_cache_free(server->rendered);
     buf_fini(&server->unit);
     free(server->read_buffer);
     catalogue_fini(&server->catalogue);

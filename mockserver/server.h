@@ -17,24 +17,26 @@
 enum { SERVER_READ_OCTETS = 64 * 1024 };
 
 struct outgoing;
+struct rendered_cache;
 struct control;
 
 struct server {
-    const struct options *options; /* borrowed */
-    struct ev_loop *loop;          /* owned */
-    struct schedule *schedule;     /* owned */
-    struct unread *unread;         /* owned */
-    struct catalogue catalogue;    /* owned */
-    struct run_registry *runs;     /* owned */
-    struct listener *listener;     /* owned */
-    struct control *control;       /* owned; NULL without --control */
-    struct conn *conns;            /* owned; every connection that is not dead */
-    struct conn *dead;             /* owned; freed at the edge of the loop */
-    struct exchange *spare;        /* owned; exchanges to use again */
-    struct outgoing *outgoing;     /* owned; what is being put together for one write */
-    struct buf unit;               /* owned; one repetition of a step */
-    struct transcript nowhere;     /* for events that belong to no run */
-    char *read_buffer;             /* owned; SERVER_READ_OCTETS */
+    const struct options *options;   /* borrowed */
+    struct ev_loop *loop;            /* owned */
+    struct schedule *schedule;       /* owned */
+    struct unread *unread;           /* owned */
+    struct catalogue catalogue;      /* owned */
+    struct run_registry *runs;       /* owned */
+    struct listener *listener;       /* owned */
+    struct control *control;         /* owned; NULL without --control */
+    struct conn *conns;              /* owned; every connection that is not dead */
+    struct conn *dead;               /* owned; freed at the edge of the loop */
+    struct exchange *spare;          /* owned; exchanges to use again */
+    struct outgoing *outgoing;       /* owned; what is being put together for one write */
+    struct rendered_cache *rendered; /* owned */
+    struct buf unit;                 /* owned; one repetition of a step */
+    struct transcript nowhere;       /* for events that belong to no run */
+    char *read_buffer;               /* owned; SERVER_READ_OCTETS */
     ev_prepare reaper;
     ev_signal on_sigterm, on_sigint;
     uint64_t connections; /* accepted so far */
