@@ -274,7 +274,7 @@ def _head(
         return Head(conn, run.exchange, start, run.end, first_left, run.left, True, None, (), False)
     begun = Head(conn, run.exchange, start, run.end, first_left, run.left, False, None, ())
     # A head may come in thousands of pieces: it is read when the last one is there.
-    ends = _END_OF_HEAD.search(stream, max(start, run.start - 3), run.end)
+    ends = _END_OF_HEAD.search(stream, max(start, run.end - 4), run.end)
     return _parsed(begun, stream) if ends else begun
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import faults
 from reference import Client, Failure, Head, Request, Response, Timers, Watcher
 
-MAX_VALUE = 64 * 1024
+MAX_VALUE = 256
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND", "CONNECT"]
 CAN = {
     "http": ["1.1"],
