@@ -15,6 +15,7 @@ LEVELS = ("MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY", "prose")
 BINDS = ("client", "recipient", "proxy", "server")
 
 _KEYS = ("id", "rfc", "section", "level", "binds", "text", "link")
+_REASON = "without_scenario"
 _EDITOR = "https://www.rfc-editor.org/rfc/"
 
 
@@ -27,6 +28,7 @@ class Requirement:
     binds: str  # one of BINDS
     text: str  # in our own words
     link: str
+    without_scenario: str | None = None  # why no scenario tests it
 
     @property
     def place(self) -> str:
@@ -35,7 +37,7 @@ class Requirement:
 
 
 def _read_one(reader: Reader, node: Node) -> Requirement:
-    reader.map(node, _KEYS, "a requirement")
+    reader.map(node, (*_KEYS, _REASON), "a requirement")
     values = {key: reader.text(reader.require(node, key, "a requirement"), key) for key in _KEYS}
     reader.name(node.values["id"], "id")
     reader.choice(node.values["level"], LEVELS, "level")
@@ -50,7 +52,9 @@ def _read_one(reader: Reader, node: Node) -> Requirement:
         raise reader.error(
             node.values["link"], f"link must begin with {_EDITOR}rfc{values['rfc']}.html"
         )
-    return Requirement(**values)
+    reason = node.get(_REASON)
+    why = None if reason is None else reader.text(reason, _REASON).strip()
+    return Requirement(**values, without_scenario=why)
 
 
 def parse_requirements(path: Path, octets: bytes) -> Mapping[str, Requirement]:

@@ -6,13 +6,12 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import json
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import fill, indent
 from typing import Any
 
-from interimspec import paths, run_folder, timeline
+from interimspec import coverage, paths, run_folder, timeline
 from interimspec.catalogue import load_catalogue
 from interimspec.clients import detect_row
 from interimspec.errors import ResultsFault, UsageError
@@ -45,9 +44,11 @@ def add(commands: Any) -> None:
     explain.add_argument("--run", help="a run's id or folder; default: the newest that holds it")
     explain.set_defaults(call=call_explain)
 
-    coverage = commands.add_parser("coverage", help="which requirements have scenarios")
-    coverage.add_argument("--matrix", type=Path, default=paths.MATRIX)
-    coverage.set_defaults(call=call_coverage)
+    covering = commands.add_parser(
+        "coverage", help="requirements without a scenario, scenarios without a requirement"
+    )
+    covering.add_argument("--matrix", type=Path, default=paths.MATRIX)
+    covering.set_defaults(call=call_coverage)
 
     doctor = commands.add_parser("doctor", help="what is installed, what is missing, how to get it")
     doctor.add_argument("rest", nargs=argparse.REMAINDER)
@@ -271,29 +272,31 @@ def _required(
 
 
 def call_coverage(arguments: argparse.Namespace) -> int:
-    """Each requirement with the scenarios that test it; 1 when one has none."""
+    """Both ways: each requirement with the scenarios that test it, and the scenarios that are about
+    none. 1 when there is one without a reason."""
     catalogue = load_catalogue(load_matrix(arguments.matrix).scenarios)
-    covered: dict[str, list[str]] = defaultdict(list)
-    for scenario in catalogue:
-        for name in scenario.requirements:
-            covered[name].append(scenario.id)
-    without = []
+    covered = coverage.by_requirement(catalogue)
     for name, requirement in catalogue.requirements.items():
-        found = covered.get(name, [])
+        found = covered[name]
         print(
             f"{name:<36} {requirement.level:<10} {requirement.binds:<10} {len(found):>3}  ", end=""
         )
-        print(", ".join(found[:3]) + (", …" if len(found) > 3 else ""))
-        if not found:
-            without.append(name)
-    free = [s.id for s in catalogue if not s.requirements]
+        if found:
+            print(", ".join(found[:3]) + (", …" if len(found) > 3 else ""))
+        else:
+            print(requirement.without_scenario or "NO SCENARIO AND NO REASON")
+    print("\nScenarios about no requirement")
+    for class_, ids in coverage.about_none(catalogue).items():
+        note = "" if class_ in coverage.NEED_NONE else "  NAME A REQUIREMENT"
+        print(f"  {class_:<10} {', '.join(ids)}{note}")
+    missing, unfounded = coverage.missing(catalogue), coverage.unfounded(catalogue)
+    reasons = sum(not found for found in covered.values()) - len(missing)
     print(
-        f"\n{len(catalogue.requirements)} requirements, {len(without)} without a scenario; ", end=""
+        f"\n{len(covered)} requirements: {reasons} with a reason in place of a scenario, "
+        f"{len(missing)} with neither. {len(catalogue)} scenarios: {len(unfounded)} that neither "
+        "name a requirement nor measure a trait."
     )
-    print(f"{len(catalogue)} scenarios, {len(free)} of them not about a requirement")
-    if without:
-        print("without a scenario: " + ", ".join(without))
-    return 1 if without else 0
+    return 1 if missing or unfounded else 0
 
 
 def call_doctor(arguments: argparse.Namespace) -> int:
