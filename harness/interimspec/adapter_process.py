@@ -97,6 +97,7 @@ class AdapterProcess:
         self._event_lines = supervisor.Lines(self._on_event_line, MAX_LINE)
         self._stdout_lines = supervisor.Lines(self._on_stdout_line, 64 * 1024)
         self.hello: Event | None = None
+        self._failure: str | None = None
         self.stray: list[bytes] = []  # what came while no plan was running
         self.plans = 0
         self.ports: set[int] = set()
@@ -134,6 +135,11 @@ class AdapterProcess:
     @property
     def failure(self) -> str:
         """Why there was no hello, for people."""
+        if self._failure is None:
+            self._failure = self._why_no_hello()
+        return self._failure
+
+    def _why_no_hello(self) -> str:
         if self._process is not None and self._process.failure:
             return f"{self._command[0]}: {self._process.failure}"
         how = "sent no hello"

@@ -129,7 +129,8 @@ class CaseRunner:
         scenario = self._catalogue.by_id.get(WARM_UP)
         if scenario is not None and process.alive:
             how = How("none", {})
-            await self._attempt(Case(worker.row, scenario, "h1"), worker, process, how)
+            warm = await self._attempt(Case(worker.row, scenario, "h1"), worker, process, how)
+            self._folder.drop_evidence(warm.evidence)
             if worker.process is None or not worker.process.alive:
                 # It cannot even do that: the case itself shall say so.
                 process = await worker.fresh()

@@ -48,7 +48,9 @@ class RowCollector(pytest.Collector):
     def collect(self) -> Iterator[pytest.Item]:
         """One item per case."""
         for case in self._cases:
-            yield CaseItem.from_parent(self, name=case.name, case=case)
+            # Spelled out, so that pytest reads the bracket in it as it reads those of its own ids.
+            nodeid = f"{self.nodeid}::{case.name}"
+            yield CaseItem.from_parent(self, name=case.name, nodeid=nodeid, case=case)
 
 
 class CaseItem(pytest.Item):

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Searches and sweeps, against clients that are a function of the value."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from interimspec import vary
+from interimspec.cases import Attempt
+from interimspec.scenario_expect import VarySpec
+
+
+def ask(what: VarySpec, grade: Callable[[int], str]) -> tuple[Attempt, list[int]]:
+    tried: list[int] = []
+
+    async def attempt(params: Mapping[str, int]) -> Attempt:
+        value = params[what.param]
+        tried.append(value)
+        word = grade(value)
+        outcome = {"pass": "final", "fail": "timeout", "danger": "foreign"}.get(word)
+        return Attempt({"outcome": outcome, "grade": word, "traits": {}}, duration_ms=1.0)
+
+    return asyncio.run(vary.run(what, attempt)), tried
+
+
+@pytest.mark.parametrize("edge", [1, 2, 7, 8, 9, 100, 19_999])
+def test_a_search_names_the_last_good_value(edge: int) -> None:
+    search = VarySpec("n", "search", 1, 20_000, ("final",))
+    found, tried = ask(search, lambda n: "pass" if n <= edge else "fail")
+    assert found.verdict["traits"]["n"] == {"good_to": edge, "then": "timeout"}
+    assert found.grade == "fail"
+    assert len(tried) <= 30
+    assert found.duration_ms == len(set(tried))
+
+
+def test_a_search_without_an_edge() -> None:
+    search = VarySpec("n", "search", 1, 20_000, ("final",))
+    assert ask(search, lambda n: "pass")[0].verdict["traits"]["n"] == {"at_least": 20_000}
+    assert ask(search, lambda n: "fail")[0].verdict["traits"]["n"] == {"below": 1}
+
+
+def test_an_undecided_attempt_ends_a_search() -> None:
+    search = VarySpec("n", "search", 1, 100, ("final",))
+    found, tried = ask(search, lambda n: "inconclusive")
+    assert found.grade == "inconclusive"
+    assert tried == [100]
+
+
+def test_a_sweep_names_every_failing_value() -> None:
+    found, tried = ask(VarySpec("at", "sweep", 1, 66), lambda n: "fail" if n in (9, 10) else "pass")
+    assert found.verdict["traits"]["at"] == {"failing": [9, 10], "of": 66}
+    assert found.grade == "fail"
+    assert sorted(tried) == list(range(1, 67))
+
+
+def test_a_sweep_is_graded_by_the_worst() -> None:
+    grades = {3: "fail", 5: "danger"}
+    assert ask(VarySpec("at", "sweep", 1, 9), lambda n: grades.get(n, "pass"))[0].grade == "danger"
+
+
+def test_a_sweep_that_fails_everywhere_is_short() -> None:
+    found, tried = ask(VarySpec("at", "sweep", 1, 66), lambda n: "fail")
+    assert len(tried) == vary.SPREAD
+    assert found.verdict["traits"]["at"]["failing"] == "everywhere"
+
+
+def test_a_short_sweep_is_complete() -> None:
+    found, _ = ask(VarySpec("at", "sweep", 1, 3), lambda n: "fail")
+    assert found.verdict["traits"]["at"] == {"failing": [1, 2, 3], "of": 3}
+
+
+def test_a_sweep_tries_an_unclean_value_once_more() -> None:
+    seen: list[int] = []
+
+    def grade(value: int) -> str:
+        seen.append(value)
+        return "inconclusive" if seen.count(value) == 1 and value == 4 else "pass"
+
+    found, tried = ask(VarySpec("at", "sweep", 1, 9), grade)
+    assert found.grade == "pass"
+    assert tried.count(4) == 2
