@@ -138,7 +138,8 @@ void answer_find(struct conn *conn, const struct request_head *head, struct answ
         answer->status = 200;
         answer->content_type = text_html;
         page_catalogue(&server->catalogue, &answer->content);
-    } else if (route.run.len == 0 && catalogue_find(&server->catalogue, route.scenario)) {
+    } else if (route.scenario.len > 0 && route.run.len == 0 &&
+               catalogue_find(&server->catalogue, route.scenario)) {
         answer->run = lease;
         answer->status = 200;
         answer->content_type = text_html;

@@ -86,7 +86,9 @@ static bool read_scenario(struct server *server, const struct node *root, struct
         fail(answer, 400, "scenario is missing");
         return false;
     }
-    const struct scenario *scenario = catalogue_find(&server->catalogue, name->text);
+    bool has_nul = strlen(name->text.data) != name->text.len;
+    const struct scenario *scenario =
+        has_nul ? NULL : catalogue_find(&server->catalogue, name->text);
     if (!scenario) {
         buf_printf(&text, "there is no scenario \"%.64s\"", name->text.data);
         fail_with(answer, 404, &text);
