@@ -18,7 +18,10 @@ import faults
 from reference import Client, Failure, Head, Request, Response, Timers, Watcher
 
 MAX_VALUE = 256
-METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND", "CONNECT"]
+METHODS = [
+    "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "CONNECT",
+    "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH",
+]  # fmt: skip
 CAN = {
     "http": ["1.1"],
     "tls": False,
