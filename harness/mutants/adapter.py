@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import adapter_faults
 import faults
 from reference import Client, Failure, Head, Request, Response, Timers, Watcher
 
@@ -162,11 +163,12 @@ def request_of(entry: Mapping[str, Any]) -> Request:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    known = sorted({**faults.CLIENTS, **faults.ADAPTERS})
+    adapters = adapter_faults.ADAPTERS
+    known = sorted({*faults.CLIENTS, *adapters})
     parser.add_argument("--fault", choices=known, help="which mutant; default: the reference")
     fault = parser.parse_args().fault
     client = faults.CLIENTS.get(fault, Client)
-    adapter = faults.ADAPTERS[fault](Adapter) if fault in faults.ADAPTERS else Adapter
+    adapter = adapters[fault](Adapter) if fault in adapters else Adapter
     adapter(client).run()
 
 
