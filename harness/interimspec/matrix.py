@@ -46,7 +46,7 @@ class Matrix:
     mutants: tuple[Path, ...]
     results: Path | None
     known: Path | None
-    all_versions: bool
+    default: tuple[str, ...]  # patterns for row ids: what runs when no client is asked for
 
 
 def load_matrix(path: Path) -> Matrix:
@@ -69,7 +69,7 @@ def load_matrix(path: Path) -> Matrix:
             mutants=tuple(place(text) for text in table.texts("mutants", ())),
             results=place(results) if results else None,
             known=place(known) if known else None,
-            all_versions=table.choice("versions", ("all", "default"), "all") == "all",
+            default=table.texts("default", ("*",)),
         )
         table.finish()
     except TomlError as error:
@@ -134,6 +134,7 @@ class Selection:
     family: Patterns = Patterns("family")
     transport: Patterns = Patterns("transport")
     mutants: bool = False
+    everything: bool = False  # every client at every version, not just matrix.toml's default
     shard: tuple[int, int] = (1, 1)
 
 
@@ -169,10 +170,26 @@ def all_rows(matrix: Matrix, *, mutants: bool = False) -> tuple[Row, ...]:
                 rows += [mutant.row for mutant in load_mutants(folder)]
                 continue
             for manifest in load_manifests(folder):
-                rows += rows_of(manifest, all_versions=matrix.all_versions)
+                rows += rows_of(manifest)
         except TomlError as error:
             raise UsageError(str(error)) from error
     return tuple(sorted(rows, key=lambda row: row.id))
+
+
+def default_rows(matrix: Matrix, rows: Sequence[Row]) -> list[Row]:
+    """Those that matrix.toml names. A name without a version means the first version that the
+    manifest lists, without variants."""
+    first = {}
+    for row in rows:
+        if (
+            row.variant is None
+            and row.version == rows_of(row.manifest, all_versions=False)[0].version
+        ):
+            first[row.id] = row.name
+    names = Patterns("client", matrix.default)
+    return [
+        row for row in rows if names.match(row.id, *([first[row.id]] if row.id in first else []))
+    ]
 
 
 def row_of_manifest(path: Path) -> Row:
@@ -201,6 +218,8 @@ def select(
     selection.client.check(name for row in known for name in (row.name, row.env_name, row.id))
     scenarios = _scenarios(catalogue, selection)
     rows = [row for row in known if selection.client.match(row.name, row.env_name, row.id)]
+    if not (selection.everything or selection.mutants or selection.client.include):
+        rows = default_rows(matrix, rows)
     skipped: list[dict[str, str]] = []
     environments: dict[str, Environment] = {}
     present = []

@@ -33,6 +33,12 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--mutants", action="store_true", help="the reference client and its mutants instead"
     )
+    group.addoption(
+        "--all",
+        action="store_true",
+        dest="everything",
+        help="every client at every version, not only the default of matrix.toml",
+    )
     group.addoption("--shard", default="1/1", metavar="I/N", help="the I-th of N parts of the work")
     group.addoption("--runs", default=None, metavar="DIR", help="where run folders are made")
     group.addoption(
@@ -63,11 +69,16 @@ def selection_of(config: pytest.Config) -> Selection:
         unwanted: list[Any] = config.getoption(f"--not-{name}")
         return Patterns.of(name, wanted, unwanted)
 
+    client = patterns("client")
+    named = [arg.split("::")[1] for arg in config.args if arg.count("::") > 1]
+    if named and not client.include:
+        client = Patterns("client", tuple(named), client.exclude)
     return Selection(
-        client=patterns("client"),
+        client=client,
         scenario=patterns("scenario"),
         family=patterns("family"),
         transport=patterns("transport"),
         mutants=bool(config.getoption("--mutants")),
+        everything=bool(config.getoption("everything")),
         shard=parse_shard(str(config.getoption("--shard"))),
     )

@@ -21,11 +21,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from interimspec import clients, install
+import pytest
+
+from interimspec import clients, install, matrix, paths
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = ROOT / "harness" / "clients"
 BUILD = ROOT / "build"
+MATRIX = matrix.load_matrix(paths.MATRIX)
 
 FIN, RST, SILENCE = "fin", "rst", "silence"
 Action = bytes | float | str
@@ -120,9 +123,7 @@ class RawPeer:
                 return sock.recv(65536)
         return b""
 
-    def _read(
-        self, sock: socket.socket, data: bytes
-    ) -> tuple[dict[str, Any] | None, bytes]:
+    def _read(self, sock: socket.socket, data: bytes) -> tuple[dict[str, Any] | None, bytes]:
         while b"\r\n\r\n" not in data:
             more = self._more(sock)
             if not more:
@@ -187,7 +188,9 @@ def request(peer: RawPeer, path: str, name: str = "main", **more: Any) -> dict[s
     return {"name": name, "method": "GET", "url": peer.url(path), **more}
 
 
-def plan(*requests: dict[str, Any], timers: dict[str, int] | None = None, **more: Any) -> dict[str, Any]:
+def plan(
+    *requests: dict[str, Any], timers: dict[str, int] | None = None, **more: Any
+) -> dict[str, Any]:
     return {
         "v": 1,
         "plan": "test-plan",
@@ -271,6 +274,21 @@ def row_of(name: str, version: str | None = None, variant: str | None = None) ->
         if named == variant and version in (None, row.version):
             return row
     raise LookupError(f"{name} {version} {variant}")
+
+
+def installed(row: clients.Row) -> clients.Row:
+    """The row with its environment. Building one takes seconds to minutes, so of the clients that
+    matrix.toml does not run by default only those are tested that somebody has installed;
+    INTERIMSPEC_TEST_ALL_CLIENTS=1 tests every one."""
+    costs_nothing = row.manifest.install.method in ("none", "deb") or install.is_ready(row, BUILD)
+    wanted = matrix.default_rows(MATRIX, [row]) or os.environ.get("INTERIMSPEC_TEST_ALL_CLIENTS")
+    if not (wanted or costs_nothing):
+        pytest.skip(f"{row.id} is not installed: interimspec run --client {row.id}")
+    try:
+        install.ensure(row, BUILD)
+    except install.NotInstalled as error:
+        pytest.skip(str(error))
+    return row
 
 
 def drive_row(row: clients.Row, *plans: dict[str, Any], deadline: float = 20.0) -> AdapterRun:

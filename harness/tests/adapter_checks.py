@@ -15,9 +15,7 @@ from functools import cache
 from typing import Any
 
 import jsonschema
-import pytest
 from adapter_bench import (
-    BUILD,
     CLIENTS,
     FIN,
     INTERIM,
@@ -34,7 +32,6 @@ from adapter_bench import (
 )
 
 from interimspec.clients import Row, load_manifests, rows_of
-from interimspec.install import NotInstalled, ensure
 
 SCHEMAS = CLIENTS.parent / "interimspec" / "schemas"
 TIMER_MS = 500
@@ -73,14 +70,6 @@ def rows(language: str) -> list[Row]:
     """The default version of every client of a language."""
     found = [one for one in load_manifests(CLIENTS) if one.language == language]
     return [rows_of(one, all_versions=False)[0] for one in found]
-
-
-def installed(row: Row) -> Row:
-    try:
-        ensure(row, BUILD)
-    except NotInstalled as error:
-        pytest.skip(str(error))
-    return row
 
 
 @cache

@@ -19,7 +19,6 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from adapter_bench import (
-    BUILD,
     CLIENTS,
     FIN,
     INTERIM,
@@ -29,6 +28,7 @@ from adapter_bench import (
     AdapterRun,
     RawPeer,
     drive_row,
+    installed,
     ok,
     plan,
     raw_peer,
@@ -36,7 +36,6 @@ from adapter_bench import (
 )
 
 from interimspec.clients import Row, load_manifests, rows_of
-from interimspec.install import NotInstalled, ensure
 
 SCHEMAS = CLIENTS.parent / "interimspec" / "schemas"
 TIMER_MS = 400
@@ -82,14 +81,6 @@ def python_rows() -> list[Row]:
 
 ROWS = python_rows()
 FIRST = [row for row in ROWS if row.version == rows_of(row.manifest)[0].version]
-
-
-def installed(row: Row) -> Row:
-    try:
-        ensure(row, BUILD)
-    except NotInstalled as error:
-        pytest.skip(str(error))
-    return row
 
 
 @pytest.fixture(params=ROWS, ids=lambda row: row.id)

@@ -29,6 +29,12 @@ def add(commands: Any) -> None:
     for name in SELECTORS:
         run.add_argument(f"--{name}", action="append", default=[], metavar="GLOB")
         run.add_argument(f"--not-{name}", action="append", default=[], metavar="GLOB")
+    run.add_argument(
+        "--all",
+        action="store_true",
+        dest="everything",
+        help="every client at every version, not only the default of matrix.toml",
+    )
     run.add_argument("--mutants", action="store_true", help="harness/mutants instead of clients")
     run.add_argument("--matrix", type=Path, default=paths.MATRIX, help="another matrix.toml")
     run.add_argument("--shard", metavar="I/N", help="the I-th of N parts of the work")
@@ -93,6 +99,8 @@ def pytest_words(arguments: argparse.Namespace) -> list[str]:
     for flag in ("mutants", "no_baseline", "no_confirm", "exitfirst", "lf"):
         if getattr(arguments, flag):
             words.append("--" + flag.replace("_", "-"))
+    if arguments.everything:
+        words.append("--all")
     for option in ("shard", "processes", "pace"):
         if getattr(arguments, option) is not None:
             words.append(f"--{option}={getattr(arguments, option)}")
