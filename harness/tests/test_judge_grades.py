@@ -159,8 +159,8 @@ def test_a_client_without_a_usable_timer_is_not_blamed() -> None:
 @pytest.mark.parametrize(
     ("timers", "at", "factor", "traits"),
     [
-        ({"total_ms": 1000}, 1000, 1.0, {}),
-        ({"total_ms": 1000}, 2600, 2.6, {}),
+        ({"total_ms": 1000}, 1000, 1.0, {"total_timer": "not restarted"}),
+        ({"total_ms": 1000}, 2600, 2.6, {"total_timer": "restarted by interim responses"}),
         ({"read_ms": 1000}, 2600, 1.0, {"read_timer": "restarted by interim responses"}),
         ({"read_ms": 1000}, 1000, 1.0, {"read_timer": "not restarted"}),
         ({"read_ms": 1000, "total_ms": 1000}, 1000, 1.0, {}),

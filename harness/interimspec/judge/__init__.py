@@ -21,7 +21,7 @@ from typing import Any
 
 from ..observation import Observation
 from ..transcript import Connection, Transcript
-from . import connection, facts, grades, outcome, sentence, validity, witness
+from . import connection, facts, grades, outcome, sentence, traits, validity, witness
 from .delivered import Delivery, classify
 from .facts import FACT_KEYS
 from .grades import CLASS_TABLE, GRADES, SEVERITY
@@ -117,7 +117,7 @@ def _verdict(case: Case, main: Delivery, probe: Delivery | None) -> Verdict:
     reasons: list[Mapping[str, Any]] = [happened.reason()]
     if connected.value in ("poisoned", "broken", "error"):
         reasons.append(connected.reason())
-    grade, more, traits = _grade(case, happened, main, connected, again, known)
+    grade, more, found = _grade(case, happened, main, connected, again, known)
     reasons += more
     return Verdict(
         outcome=happened.word,
@@ -125,7 +125,7 @@ def _verdict(case: Case, main: Delivery, probe: Delivery | None) -> Verdict:
         facts=known,
         reasons=tuple(reasons),
         sentence=sentence.of_case(case, happened, main, connected, again, known["timer_factor"]),
-        traits=traits,
+        traits=found,
         repeat=_repeat(happened, connected, grade),
     )
 
@@ -139,19 +139,19 @@ def _grade(
     known: Mapping[str, Any],
 ) -> tuple[str, list[dict[str, Any]], dict[str, Any]]:
     """The grade, the reasons for it, and traits found on the way."""
-    traits = facts.traits(case, happened.word)
+    found = traits.measure(case, happened.word, connected, again)
     if case.scenario.expect.class_ == "control":
-        return "info", [], traits  # what a control is worth is told by its own table
+        return "info", [], found  # what a control is worth is told by its own table
     timer = grades.without_timer(case, happened)
     if timer is not None:
-        traits["timer"] = timer
+        found["timer"] = timer
         grade = "info"
         reasons = [{"rule": "no-timer", "timer": timer}]
     else:
         grade = grades.base(case, happened, connected)
         reasons = []
     if grade == "error":  # the table has no other grade for a final response nobody scripted
-        return grade, [*reasons, {"rule": "V7e", "about": "witness"}], traits
+        return grade, [*reasons, {"rule": "V7e", "about": "witness"}], found
     for rule, least in grades.floors(case, happened, main, connected, again, known["timer_factor"]):
         grade = grades.worse(grade, least)
         reasons.append({"rule": rule})
@@ -160,7 +160,7 @@ def _grade(
         reasons.append({"rule": "facts", **wrong})
     if connected.value == "error" and grade != "danger":
         grade = "error"
-    return grade, reasons, traits
+    return grade, reasons, found
 
 
 def _repeat(happened: outcome.Outcome, connected: connection.Connected, grade: str) -> str | None:

@@ -254,21 +254,6 @@ def nothing() -> dict[str, Any]:
     }
 
 
-def traits(case: Case, word: str) -> dict[str, Any]:
-    """Measured, without a right answer: whether an interim response restarts the timer for
-    silence. It shows where that timer is the only one and a response came well after the start."""
-    started, elapsed, read = case.main.started, case.elapsed_ms, case.timers.get("read_ms")
-    if word != "timeout" or set(case.timers) != {"read_ms"} or read is None:
-        return {}
-    if started is None or elapsed is None or case.attempts > 1:
-        return {}
-    lead = max((time - started for time in case.octet_times), default=0.0)
-    if lead < 0.5 * read:
-        return {}
-    restarted = elapsed - lead > 0.8 * read
-    return {"read_timer": "restarted by interim responses" if restarted else "not restarted"}
-
-
 def mismatches(expected: Mapping[str, Any], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Facts that are not what the scenario demands."""
     wrong = []

@@ -101,10 +101,14 @@ def _keeps_trying(case: Case) -> Outcome | None:
         return None
     ends = set()
     for before, after in pairwise(case.chain):
-        ended = None if asks_again(before) else _end_of_attempt(case, before, after)
+        if asks_again(before):
+            continue
+        ended = _end_of_attempt(case, before, after)
         if ended is None:
             return None
         ends.add(ended)
+    if not ends:
+        return None
     data = {"attempts": len(case.chain), "ended_by": sorted(ends)}
     return Outcome("timeout" if "timer" in ends else "error", "O3a", data)
 
