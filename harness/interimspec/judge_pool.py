@@ -52,18 +52,26 @@ class _Judge:
 
 
 class JudgePool:
-    """`count` judges; each job goes to the one with the fewest."""
+    """At most `count` judges, started as they are needed; each job goes to the least busy one."""
 
     def __init__(self, catalogue: Path, count: int) -> None:
         self._catalogue = catalogue
-        self._judges = [_Judge() for _ in range(count)]
+        self._judges: list[_Judge] = []
+        self._count = count
+        self._starting = asyncio.Lock()
         self._numbers = itertools.count()
         self.cpu_ms = 0.0
 
     async def start(self) -> None:
-        """Start them; they read the catalogue while the first cases run."""
-        for judge in self._judges:
-            await judge.start(self._catalogue)
+        """Start the first; it reads the catalogue while the first case runs."""
+        await self._one_more(0)
+
+    async def _one_more(self, have: int) -> None:
+        async with self._starting:
+            if len(self._judges) == have:
+                judge = _Judge()
+                await judge.start(self._catalogue)
+                self._judges.append(judge)
 
     async def close(self) -> None:
         """Stop them."""
@@ -74,7 +82,11 @@ class JudgePool:
 
     async def ask(self, job: Mapping[str, Any], transcript: bytes) -> dict[str, Any]:
         """The verdict. The transcript is handed on as the server wrote it, unread."""
+        have = len(self._judges)
         judge = min(self._judges, key=lambda one: len(one.waiting))
+        if len(judge.waiting) > 1 and have < self._count:
+            await self._one_more(have)
+            judge = self._judges[-1]
         assert judge.process is not None
         number = next(self._numbers)
         waiter: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()

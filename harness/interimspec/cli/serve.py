@@ -16,6 +16,7 @@ from typing import Any
 from interimspec import paths, records
 from interimspec.catalogue import load_catalogue
 from interimspec.errors import HarnessFault, ServerFault, UsageError
+from interimspec.supervisor import GONE_SECONDS, require_supervisor
 
 READY_SECONDS = 15.0
 
@@ -51,9 +52,17 @@ def call(arguments: argparse.Namespace) -> int:
     command += ["--listen", arguments.listen]
     if arguments.pace is not None:
         command += ["--pace", str(arguments.pace)]
+    # Below the supervisor, so that the server goes when we do, in whatever way.
+    control_read, control_write = os.pipe()
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
+        [str(require_supervisor()), "--control", str(control_read), "--", *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        pass_fds=[control_read],
+        start_new_session=True,
     )
+    os.close(control_read)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     watchdog = threading.Timer(READY_SECONDS, process.kill)
     watchdog.start()
     try:
@@ -79,14 +88,5 @@ def call(arguments: argparse.Namespace) -> int:
         return 0
     finally:
         watchdog.cancel()
-        _stop(process)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(timeout=3)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        os.close(control_write)
+        process.wait(timeout=GONE_SECONDS)
