@@ -236,7 +236,7 @@ def drive(
     environ: dict[str, str] | None = None,
     deadline: float = 20.0,
 ) -> AdapterRun:
-    """Starts the adapter, gives it the plans, and returns all it wrote; kills it at the deadline."""
+    """Start the adapter, give it the plans, return what it wrote; kill it at the deadline."""
     reader, writer = os.pipe()
     process = subprocess.Popen(
         command,

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from adapter_checks import Seen, check_all, installed, rows
+from adapter_bench import installed
+from adapter_checks import Seen, check_all, rows
 
 from interimspec.clients import Row
 
