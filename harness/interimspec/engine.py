@@ -39,6 +39,7 @@ from interimspec.control import Refused, ServerGone
 from interimspec.heartbeat import Heartbeat
 from interimspec.install import Environment
 from interimspec.judge_pool import JudgePool
+from interimspec.proof import Proofs
 from interimspec.run_folder import RunFolder
 
 SPARE_WORTH_MS = 400.0  # another process pays when it takes over more than this
@@ -55,6 +56,7 @@ class Settings:
     starts: int = field(default_factory=cores)
     judges: int = field(default_factory=cores)
     confirm: bool = True
+    prove: bool = True  # play the controls of a row before its cases
 
 
 @dataclass
@@ -116,6 +118,9 @@ class Engine:
         self._heartbeat = Heartbeat()
         self._judges = JudgePool(catalogue.path, settings.judges)
         self._runner = CaseRunner(server, catalogue, self._heartbeat, folder, self._judges)
+        self._proofs = (
+            Proofs(server.control, catalogue, settings.scratch) if settings.prove else None
+        )
         self._starts = asyncio.Semaphore(settings.starts)
         self._pending: dict[str, deque[Case]] = {}
         self._rest: dict[str, float] = {}
@@ -152,6 +157,8 @@ class Engine:
                 await self._alone_phase()
         finally:
             await self._heartbeat.stop()
+            if self._proofs is not None:
+                await asyncio.shield(self._proofs.close())
             await asyncio.shield(self._close_all())
             await asyncio.shield(self._judges.close())
             self.judges_cpu_ms = self._judges.cpu_ms
@@ -200,13 +207,34 @@ class Engine:
         queue = self._pending[row]
         worker = self._new_worker(row)
         try:
+            problems = await self._problems(worker)
             while queue and not self._listener.should_stop():
                 case = queue.popleft()
                 self._rest[row] -= self.expected_ms(case)
-                await self._first(case, worker)
+                if problems:
+                    self._disbelieve(case, problems)
+                else:
+                    await self._first(case, worker)
         finally:
             self._active[row] -= 1
             await self._retire(worker)
+
+    async def _problems(self, worker: Worker) -> tuple[str, ...]:
+        # Mutants are bad on purpose.
+        if self._proofs is None or worker.row.manifest.kind not in ("library", "tool"):
+            return ()
+        return await self._proofs.problems(worker.environment)
+
+    def _disbelieve(self, case: Case, problems: Sequence[str]) -> None:
+        """An adapter whose controls fail is no witness: nothing is blamed on its client."""
+        attempt = fault_attempt(
+            case,
+            "control",
+            "No verdict, the adapter failed a control without any interim response: "
+            + "; ".join(problems)[:1000],
+        )
+        self._store(case, attempt, [attempt], final=True)
+        self.progress.done += 1
 
     async def _first(self, case: Case, worker: Worker) -> None:
         what = planning.missing(case.scenario, case.transport, case.row.can)

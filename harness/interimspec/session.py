@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -77,6 +77,7 @@ class RunSession:
         options: Options | None = None,
         max_processes: int | None = None,
         confirm: bool = True,
+        prove: bool = True,
         stream: TextIO | None = None,
     ) -> None:
         self.selected = selected
@@ -87,6 +88,7 @@ class RunSession:
         self._options = options
         self._max_processes = max_processes
         self._confirm = confirm
+        self._prove = prove
         self._stream = stream or sys.stderr
         self._scratch = Path(tempfile.mkdtemp(prefix="interimspec-work-"))
         self._started = time.monotonic()
@@ -197,11 +199,9 @@ class RunSession:
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         durations = run_folder.load_durations(self.runs)
-        settings = Settings(self._scratch, confirm=self._confirm)
+        settings = Settings(self._scratch, confirm=self._confirm, prove=self._prove)
         if self._max_processes is not None:
-            settings = Settings(
-                self._scratch, max_processes=self._max_processes, confirm=self._confirm
-            )
+            settings = replace(settings, max_processes=self._max_processes)
         engine = Engine(
             settings,
             self._server(),

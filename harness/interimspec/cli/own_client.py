@@ -44,6 +44,7 @@ def run(words: list[str], arguments: argparse.Namespace) -> int:
         options=Options(pace=arguments.pace or 1.0),
         max_processes=arguments.processes,
         confirm=not arguments.no_confirm,
+        prove=False,  # nothing is claimed for it
     )
     session.open()
     try:

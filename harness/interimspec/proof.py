@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""Whether a row keeps its promises: the controls, run before anything is blamed on its client.
+
+A row that fails a control gets no verdicts: all its cases are `error`, with what went wrong. A row
+that has passed is not asked again until its adapter, its environment, the server or the controls
+change: what it passed with is noted in build/proved/.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from pathlib import Path
+
+from interimspec import VERSION, control_table, controls, paths
+from interimspec.catalogue import Catalogue
+from interimspec.clients import Row
+from interimspec.control import Control, Refused, ServerGone
+from interimspec.control_table import CONTROLS
+from interimspec.controls import AdapterPlayer, ControlResult, run_controls
+from interimspec.install import Environment
+
+AT_ONCE = 4
+
+
+class Proofs:
+    """The controls of each row, played at most once per run."""
+
+    def __init__(self, control: Control, catalogue: Catalogue, scratch: Path) -> None:
+        self._control = control
+        self._scratch = scratch
+        self._width = asyncio.Semaphore(AT_ONCE)
+        self._tasks: dict[str, asyncio.Task[tuple[str, ...]]] = {}
+        named = [one.scenario for one in CONTROLS.values() if one.scenario is not None]
+        # A catalogue of one's own need not have them; nothing can be proved with it then.
+        self._possible = all(name in catalogue.by_id for name in named)
+        texts = "".join(catalogue.by_id[name].sha256 for name in named) if self._possible else ""
+        code = "".join(Path(str(one.__file__)).read_text() for one in (controls, control_table))
+        server = hashlib.sha256(paths.server_binary().read_bytes()).hexdigest()
+        self._base = "\n".join((VERSION, texts, code, server))
+
+    async def problems(self, environment: Environment) -> tuple[str, ...]:
+        """What the row's controls found; nothing means that it may be judged."""
+        if not self._possible:
+            return ()
+        row = environment.row
+        if row.id not in self._tasks:
+            self._tasks[row.id] = asyncio.create_task(self._prove(environment))
+        return await asyncio.shield(self._tasks[row.id])
+
+    async def close(self) -> None:
+        """Stop what is still being proved."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _prove(self, environment: Environment) -> tuple[str, ...]:
+        row = environment.row
+        note, passed_with = self._note(row), self._key(row)
+        if note.exists() and note.read_text() == passed_with:
+            return ()
+        async with self._width:
+            failed = await self._play(environment, tuple(CONTROLS))
+            if failed:
+                # A busy machine fails a control that is about time: only what fails twice counts.
+                names = tuple(one.name for one in failed if one.name in CONTROLS)
+                failed = await self._play(environment, names or tuple(CONTROLS))
+        if failed:
+            return tuple(f"{one.name}: {problem}" for one in failed for problem in one.problems)
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(passed_with)
+        return ()
+
+    async def _play(self, environment: Environment, names: tuple[str, ...]) -> list[ControlResult]:
+        player = AdapterPlayer(environment, self._scratch)
+        token = "c" + secrets.token_hex(4)
+        try:
+            results = await run_controls(
+                environment.row, self._control, player, names=names, token=token
+            )
+        except (Refused, ServerGone) as error:
+            return [ControlResult("server", (str(error),))]
+        finally:
+            await asyncio.shield(player.close())
+        return [one for one in results if not one.passed]
+
+    def _note(self, row: Row) -> Path:
+        return paths.BUILD / "proved" / row.id.replace("/", "_")
+
+    def _key(self, row: Row) -> str:
+        parts = "\n".join((self._base, row.id, row.adapter_sha256()))
+        return hashlib.sha256(parts.encode()).hexdigest()
