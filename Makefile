@@ -6,17 +6,19 @@ SERVER := $(BUILD)/mockserver/release/mockserver
 SUPERVISE := $(BUILD)/supervise
 RUN_FLAGS ?=
 TEST_FLAGS ?=
+KILLS_FLAGS ?=
 
 CFLAGS ?= -O2 -g
 C_WARNINGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wswitch-enum -Wstrict-prototypes
 
 .DELETE_ON_ERROR:
-.PHONY: help report setup server test test-server test-harness lint bench clean
+.PHONY: help report setup server test test-server test-harness mutants lint bench clean
 
 help:
 	@echo "make report   run every client that this machine has, then write and show the report"
 	@echo "make setup    packages, server, Python environment; nothing is done twice"
 	@echo "make test     all tests"
+	@echo "make mutants  which faulty clients each scenario catches"
 	@echo "make lint     formatting, linters, types"
 	@echo "make bench    speed and memory of the server beside a bare libev program"
 	@echo "make clean    remove what was built and generated"
@@ -55,6 +57,10 @@ test-server: $(BUILD)/packages.stamp
 
 test-harness: setup
 	$(VENV)/bin/python -m pytest $(TEST_FLAGS)
+
+# Who grades the grader: the reference client with one fault each, through the whole catalogue.
+mutants: setup
+	$(VENV)/bin/interimspec kills $(KILLS_FLAGS)
 
 lint: setup
 	$(VENV)/bin/ruff check .

@@ -44,6 +44,7 @@ class Mutant:
     kind: str  # whose fault it is: client, adapter, or none where nothing may be found
     caught_by: tuple[Catch, ...]
     row: Row
+    everywhere: bool = True  # it can be run against the whole catalogue in a reasonable time
 
 
 def load_mutants(folder: Path) -> tuple[Mutant, ...]:
@@ -51,11 +52,17 @@ def load_mutants(folder: Path) -> tuple[Mutant, ...]:
     top = read(folder / FILE)
     version = top.text("version")
     methods = top.texts("methods")
+    top.text_map("families")
     table = top.table("mutants")
     top.finish()
     return tuple(
         _mutant(name, table.table(name), folder, version, methods) for name in list(table.keys())
     )
+
+
+def families_without(folder: Path) -> Mapping[str, str]:
+    """Families that need no mutant of their own, each with the reason."""
+    return read(folder / FILE).text_map("families")
 
 
 def _mutant(
@@ -66,6 +73,7 @@ def _mutant(
     caught = entry.table("caught_by")
     catches = tuple(_catch(scenario, caught.table(scenario)) for scenario in list(caught.keys()))
     processes = entry.integer("processes", 2, least=1)
+    everywhere = entry.flag("everywhere", True)
     entry.finish()
     fault = None if name == REFERENCE else name
     command = ("{python}", "{clients}/adapter.py", *(("--fault", fault) if fault else ()))
@@ -88,7 +96,7 @@ def _mutant(
         has_tool=False,
         path=folder / name / "client.toml",  # {clients} is then the folder itself
     )
-    return Mutant(name, what, fault, kind, catches, Row(manifest, version))
+    return Mutant(name, what, fault, kind, catches, Row(manifest, version), everywhere)
 
 
 def _can(methods: tuple[str, ...]) -> Can:

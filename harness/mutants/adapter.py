@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import adapter_faults
 import faults
+import faults_by_family
 from reference import Client, Failure, Head, Request, Response, Timers, Watcher
 
 MAX_VALUE = 256
@@ -164,10 +165,11 @@ def request_of(entry: Mapping[str, Any]) -> Request:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     adapters = adapter_faults.ADAPTERS
-    known = sorted({*faults.CLIENTS, *adapters})
+    clients = {**faults.CLIENTS, **faults_by_family.CLIENTS}
+    known = sorted({*clients, *adapters})
     parser.add_argument("--fault", choices=known, help="which mutant; default: the reference")
     fault = parser.parse_args().fault
-    client = faults.CLIENTS.get(fault, Client)
+    client = clients.get(fault, Client)
     adapter = adapters[fault](Adapter) if fault in adapters else Adapter
     adapter(client).run()
 

@@ -473,3 +473,18 @@ def test_fields() -> None:
         assert (verdict.outcome, verdict.grade) == ("damaged", "fail"), bad
         assert named in verdict.reasons[0]["fields"]
         assert rules(verdict) == ["O11", "G7"]
+
+
+def test_what_an_interim_response_points_to_is_nobody_s_answer() -> None:
+    elsewhere = b"interimspec scenario r1 elsewhere #1\n"
+    place = "Location: /scenario/r1/elsewhere"
+
+    def followed(status: int) -> Verdict:
+        wire = Wire()
+        conn = wire.connect()
+        conn.head(conn.request(), status, [place, "Content-Length: 0"][: 2 - (status < 200)], t=2)
+        conn.answer(conn.request(resource="elsewhere", t=10), 200, elsewhere, t=12)
+        return verdict_of(wire, teller().ok("main", 200, elsewhere, at=13))
+
+    assert (followed(302).outcome, followed(302).grade) == ("final", "pass")
+    assert (followed(102).outcome, followed(102).grade) == ("silent", "danger")

@@ -154,7 +154,20 @@ class Case:
             for exchange in reversed(self.chain)
             if exchange.final is not None
             and (exchange is self.chain[-1] or not asks_again(exchange))
+            and self._led_to(exchange)
             and (until is None or exchange.final.head.first_left <= until + CLOCK_TOLERANCE_MS)
+        )
+
+    def _led_to(self, exchange: Exchange) -> bool:
+        """The request was asked for: by the user, or by a final response with a Location. What an
+        interim response points to is nobody's answer."""
+        if exchange.resource == self.chain[0].resource:
+            return True
+        return any(
+            exchange.target.endswith(place) or place.endswith(exchange.target)
+            for before in self.chain[: self.chain.index(exchange)]
+            if before.final is not None
+            for place in before.final.head.values("location")
         )
 
     @cached_property
