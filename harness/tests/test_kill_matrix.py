@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The kill matrix, from records made by hand; and that the catalogue's reasons are as they should."""
+"""The kill matrix, from records made by hand; and what the table of mutants promises."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_families(kills: kill_matrix.Kills) -> None:
 
 
 def test_lines(kills: kill_matrix.Kills) -> None:
-    nothing = Catalogue(Path("."), (), {})
+    nothing = Catalogue(Path(), (), {})
     text = "\n".join(kill_matrix.lines(kills, {"b": "Because."}, nothing, wide=True))
     assert "one     1   ." in text
     assert "two     1   1" in text
