@@ -38,9 +38,15 @@ class Kills:
         """Where it is caught."""
         return frozenset(self.family[s] for s, killed in self.kills.items() if mutant in killed)
 
+    def told_apart(self) -> tuple[str, ...]:
+        """Mutants that break no rule, and that some scenario shows to be different."""
+        different = frozenset[str]().union(*self.differs.values())
+        return tuple(m for m in self.mutants if not self.families_of(m) and m in different)
+
     def survivors(self) -> tuple[str, ...]:
-        """Mutants that no scenario catches."""
-        return tuple(name for name in self.mutants if not self.families_of(name))
+        """Mutants that no scenario catches or tells apart."""
+        known = self.told_apart()
+        return tuple(m for m in self.mutants if not self.families_of(m) and m not in known)
 
     def only(self, family: str) -> tuple[str, ...]:
         """Mutants that this family catches and no other."""
@@ -121,7 +127,9 @@ def lines(
     for family in kills.families:
         only = ", ".join(kills.only(family)) or reasons.get(family) or "NOTHING"
         text.append(f"  {family:<14} {only}")
-    text += ["", f"Caught by no scenario: {', '.join(kills.survivors()) or 'none'}"]
+    apart = ", ".join(kills.told_apart()) or "none"
+    text += ["", f"Told apart only, as no rule is broken: {apart}"]
+    text.append(f"Caught by no scenario: {', '.join(kills.survivors()) or 'none'}")
     bare = unexplained(kills, catalogue)
     text.append(f"Scenarios that catch nothing and do not say why: {', '.join(bare) or 'none'}")
     needless = needless_reasons(kills, catalogue)

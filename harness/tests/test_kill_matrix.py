@@ -60,6 +60,11 @@ def test_families(kills: kill_matrix.Kills) -> None:
     assert kills.only("a") == ("one",)
     assert kills.only("b") == ()
     assert kills.survivors() == ("three",)
+    assert kills.told_apart() == ()
+    limited = record("four", "a-1", "pass", outcome="error")
+    more = kill_matrix.from_records([*RECORDS, limited])
+    assert more.told_apart() == ("four",)
+    assert more.survivors() == ("three",)
 
 
 def test_lines(kills: kill_matrix.Kills) -> None:

@@ -54,7 +54,7 @@ def play(matrix: Matrix) -> Path:
     """The clients' faults only: an adapter's fault says nothing about a scenario."""
     mutants = [mutant for folder in matrix.mutants for mutant in load_mutants(folder)]
     names = [REFERENCE, *(m.name for m in mutants if m.kind == "client" and m.everywhere)]
-    words = ["--mutants", "--no-baseline", "--matrix", str(matrix.path), *LEFT_OUT]
+    words = ["--mutants", "--no-baseline", "--no-confirm", "--matrix", str(matrix.path), *LEFT_OUT]
     for name in names:
         words += ["--client", name]
     before = set(default_runs().glob(f"*/{run_folder.CASES}"))
