@@ -15,16 +15,17 @@ from typing import Any
 
 from interimspec.clients import Can
 from interimspec.scenario import Scenario
+from interimspec.scenario_expect import DEFAULT_TIMER_MS
 
 BODY_LIMIT = 65536
 CONNECT_MS = 2000
-TIMER_MS = 10_000  # where a scenario does not ask about timers
+AFTER_SCRIPT_MS = 4000  # where a scenario does not ask about timers, they outlast it by so much
 PROBE_LEAST_MS = 3000
 PROBE_AFTER_SCRIPT_MS = 2000
 LATE_MS = 150  # a late probe: so long after the end of the script
 NO_TIMER_SPARE_MS = 4000  # a client without timers, where nobody asks about timers
 PERSISTENT = 3  # whoever tries so often is not given L for each attempt any more
-PERSISTENT_MS = 12_000
+PERSISTENT_MS = 7000
 SPARE_MS = 2000  # the second that L has, and one more before a process is killed
 HTTP_OF_TRANSPORT = {"h1": "1.1", "h1s": "1.1", "h2c": "2", "h2": "2", "h3": "3"}
 
@@ -63,9 +64,16 @@ class Built:
 def longest_ms(scenario: Scenario, timer_factor: int = 1) -> int:
     """How long a run may last at most, for the server's own limit."""
     script = scenario.script_ms or 0
-    timers = (scenario.timers.read_ms or 0, scenario.timers.total_ms or 0, TIMER_MS)
+    timers = (*scenario.timers.all_ms(), unasked_timer_ms(scenario))
     main = max(3 * max(timers) * timer_factor, script + PERSISTENT_MS) + 2 * SPARE_MS
     return main + script + LATE_MS + 2 * max(PROBE_LEAST_MS, script + PROBE_AFTER_SCRIPT_MS) + 1000
+
+
+def unasked_timer_ms(scenario: Scenario) -> int:
+    """The client's timers where the scenario is not about them: long enough for a busy machine (a
+    timeout although the answer had long been there is repeated with longer ones), no longer, since
+    clients that wait for the wrong thing wait that long, in every cell."""
+    return max(DEFAULT_TIMER_MS, (scenario.script_ms or 0) + AFTER_SCRIPT_MS)
 
 
 def probes_of(scenario: Scenario) -> tuple[str, ...]:
@@ -97,7 +105,8 @@ def timers_for(scenario: Scenario, can: Can, factor: int = 1) -> dict[str, int]:
         timers["connect_ms"] = CONNECT_MS
     wanted = {"read_ms": scenario.timers.read_ms, "total_ms": scenario.timers.total_ms}
     if not scenario.timers.asked:
-        wanted = {"read_ms": TIMER_MS, "total_ms": TIMER_MS}
+        unasked = unasked_timer_ms(scenario)
+        wanted = {"read_ms": unasked, "total_ms": unasked}
     for name, value in wanted.items():
         if value is not None and name in can.timers:
             timers[name] = value * factor

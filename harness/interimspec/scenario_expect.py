@@ -50,7 +50,7 @@ REQUEST_KEYS = ("method", "resource", "fields", "body", "body_pauses", "expect_c
 TIMER_KEYS = ("read", "total")
 EXPECT_KEYS = ("class", "grades", "because", "facts")
 
-DEFAULT_TIMER_MS = 10_000  # where nobody asks about timers
+DEFAULT_TIMER_MS = 5000  # where nobody asks about timers
 
 #: Classes in which a client is expected to deliver a final response.
 _WITH_FINAL = ("serve", "limit", "timer", "surplus", "odd")

@@ -17,6 +17,7 @@ from interimspec.cases import FINDINGS, Attempt, worse
 from interimspec.scenario_expect import VarySpec
 
 SPREAD = 5  # values of a sweep that are tried first
+FINE = 128  # a limit is found exactly up to this value, beyond it to one part in so many
 
 Try = Callable[[Mapping[str, int]], Awaitable[Attempt]]
 
@@ -41,7 +42,7 @@ async def _search(search: VarySpec, attempt: Try) -> Attempt:
     if not await is_good(search.low):
         return _with_trait(tried[search.low], search.param, {"below": search.low}, tried)
     good, bad = search.low, search.high
-    while bad - good > 1:
+    while bad - good > max(1, good // FINE):
         # Limits are mostly round numbers, small against the range: narrow by magnitude first.
         middle = int((good * bad) ** 0.5) if bad > 4 * good else (good + bad) // 2
         middle = min(max(middle, good + 1), bad - 1)
@@ -52,13 +53,16 @@ async def _search(search: VarySpec, attempt: Try) -> Attempt:
         else:
             bad = middle
     return _with_trait(
-        tried[bad], search.param, {"good_to": good, "then": tried[bad].outcome}, tried
+        tried[bad],
+        search.param,
+        {"good_to": good, "bad_from": bad, "then": tried[bad].outcome},
+        tried,
     )
 
 
 async def _sweep(sweep: VarySpec, attempt: Try) -> Attempt:
     """A few values far apart first: where all of them fail alike, it is not the value that matters,
-    and nobody learns from sixty more (of ten seconds each, for a client that waits)."""
+    and nobody learns from sixty more (of a timer each, for a client that waits)."""
     tried: dict[int, Attempt] = {}
     values = range(sweep.low, sweep.high + 1)
     spread = sorted({values[len(values) * part // SPREAD] for part in range(SPREAD)})

@@ -160,7 +160,7 @@ def test_defaults() -> None:
     assert loaded.requirements == ()
     assert loaded.transports == ("h1",)
     assert loaded.request == RequestSpec("GET", None, (), None, (), False)
-    assert loaded.timers == TimerSpec(10_000, 10_000, asked=False)
+    assert loaded.timers == TimerSpec(5000, 5000, asked=False)
     assert loaded.probe == "at-once"
     assert loaded.vary is None
     assert loaded.params == {}

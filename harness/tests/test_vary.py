@@ -30,7 +30,10 @@ def ask(what: VarySpec, grade: Callable[[int], str]) -> tuple[Attempt, list[int]
 def test_a_search_names_the_last_good_value(edge: int) -> None:
     search = VarySpec("n", "search", 1, 20_000, ("final",))
     found, tried = ask(search, lambda n: "pass" if n <= edge else "fail")
-    assert found.verdict["traits"]["n"] == {"good_to": edge, "then": "timeout"}
+    trait = found.verdict["traits"]["n"]
+    assert trait["then"] == "timeout"
+    assert trait["good_to"] <= edge < trait["bad_from"]
+    assert trait["bad_from"] - trait["good_to"] <= max(1, edge // vary.FINE)
     assert found.grade == "fail"
     assert len(tried) <= 30
     assert found.duration_ms == len(set(tried))
