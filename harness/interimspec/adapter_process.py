@@ -24,8 +24,8 @@ from interimspec.observation import parse_line
 
 HELLO_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
-MAX_LINE = 8 * 1024 * 1024
-MAX_OCTETS_PER_PLAN = 64 * 1024 * 1024
+MAX_LINE = 32 * 1024 * 1024  # a scenario may send fields of 16 MiB, and clients report them
+MAX_OCTETS_PER_PLAN = 128 * 1024 * 1024
 MAX_EVENTS_PER_PLAN = 100_000
 STDOUT_PREFIX = b"@interimspec "
 

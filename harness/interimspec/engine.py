@@ -51,8 +51,8 @@ class Settings:
     """How hard to push the machine."""
 
     scratch: Path
-    max_processes: int = field(default_factory=lambda: max(8, 12 * cores()))
-    quiet_width: int = field(default_factory=lambda: 3 * cores())
+    max_processes: int = field(default_factory=lambda: max(16, 20 * cores()))
+    quiet_width: int = field(default_factory=lambda: 6 * cores())
     starts: int = field(default_factory=cores)
     judges: int = field(default_factory=cores)
     confirm: bool = True
@@ -272,8 +272,10 @@ class Engine:
 
     async def _quiet_phase(self) -> None:
         by_row: dict[str, deque[_Doubt]] = {}
-        for doubt in self._doubts:
+        rest: Counter[str] = Counter()
+        for doubt in sorted(self._doubts, key=lambda one: -one.attempts[0].duration_ms):
             by_row.setdefault(doubt.case.row.id, deque()).append(doubt)
+            rest[doubt.case.row.id] += round(doubt.attempts[0].duration_ms)
         active: Counter[str] = Counter()
         self.progress.phase = "confirming"
 
@@ -283,12 +285,11 @@ class Engine:
             free = [
                 row
                 for row, queue in by_row.items()
-                if len(queue) > active[row]
-                and active[row] < max(1, queue[0].case.row.processes // 2)
+                if len(queue) > active[row] and active[row] < queue[0].case.row.processes
             ]
             if not free:
                 return None
-            row = max(free, key=lambda name: len(by_row[name]) / (active[name] + 1))
+            row = max(free, key=lambda name: rest[name] / (active[name] + 1))
             active[row] += 1
             return self._confirm_row(row, by_row[row], active)
 
