@@ -115,6 +115,9 @@ def test_documented_failure_for_the_final_status() -> None:
     wire = interim_then_final(status=404)
     verdict = verdict_of(wire, teller().failed("main", "status", at=301, status=404))
     assert (verdict.outcome, verdict.grade, rules(verdict)) == ("final", "pass", ["O6"])
+    # An exit status that means 4xx or 5xx and does not say which.
+    verdict = verdict_of(wire, teller().failed("main", "status", at=301))
+    assert (verdict.outcome, rules(verdict)) == ("final", ["O6"])
     # What was delivered is compared.
     told = teller().failed("main", "status", OWN, at=301, status=404)
     assert verdict_of(wire, told).outcome == "final"

@@ -412,6 +412,17 @@ def test_v7e_a_status_found_in_other_octets_was_seen() -> None:
     assert verdict_of(wire, told, question).outcome == "silent"
 
 
+def test_v7b_a_status_made_up_for_other_octets_is_no_contradiction() -> None:
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request()
+    junk = b'{"message": "Processing"}'
+    conn.send(first, [("head", head_octets(102)), ("interim-content", junk)], t=2)
+    conn.send(first, [("head", head_octets(200, ["Content-Length: 3"])), ("content", b"own")], t=102)
+    told = Teller(probe=False).ok("main", 200, junk, at=4)
+    assert verdict_of(wire, told, Question("garbage")).outcome == "foreign"
+
+
 def test_v7f_a_probe_that_never_arrived() -> None:
     wire, _ = good()
     told = Teller().ok("main", 200, OWN, at=301)
