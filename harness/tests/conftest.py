@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,7 +70,7 @@ def make_scenario(tmp_path: Path) -> MakeScenario:
 
 
 @pytest.fixture
-def alive() -> Iterator[Callable[[str], list[int]]]:
+def alive() -> Callable[[str], list[int]]:
     """Processes whose command line holds a mark."""
 
     def find(mark: str) -> list[int]:
@@ -86,7 +86,7 @@ def alive() -> Iterator[Callable[[str], list[int]]]:
                     found.append(int(entry.name))
         return found
 
-    yield find
+    return find
 
 
 @pytest.fixture(scope="session")

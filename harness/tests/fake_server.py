@@ -65,7 +65,7 @@ def main():
     if MODE == "silent":
         time.sleep(60)
     if MODE == "ends":
-        sys.exit("scenarios/bad.yaml:3:1: unknown key \"sript\"")
+        sys.exit('scenarios/bad.yaml:3:1: unknown key "sript"')
     if MODE == "slow-death":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     host, _, port = option("--listen", "127.0.0.1:0").rpartition(":")

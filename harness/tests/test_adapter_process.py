@@ -178,5 +178,3 @@ def test_the_environment_is_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_scratch_folder_goes_away(make_row: MakeRow, tmp_path: Path) -> None:
     run_one(make_row(), tmp_path)
     assert list((tmp_path / "scratch").iterdir()) == []
-
-

@@ -30,7 +30,9 @@ def case(make_row: MakeRow, make_scenario: MakeScenario) -> Case:
 def attempt(case: Case, outcome: str | None, grade: str, connection: str = "fresh") -> Attempt:
     base = fault_attempt(case, "O2", "")
     facts = {"connection": connection}
-    return replace(base, verdict={**base.verdict, "outcome": outcome, "grade": grade, "facts": facts})
+    return replace(
+        base, verdict={**base.verdict, "outcome": outcome, "grade": grade, "facts": facts}
+    )
 
 
 def known(case: Case, outcome: str | None, grade: str, connection: str = "fresh") -> Baseline:

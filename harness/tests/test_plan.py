@@ -82,7 +82,9 @@ def test_budget_is_three_timers_and_two_seconds(make_scenario: MakeScenario) -> 
     assert built.main_budget_ms(attempts=20) == plan.PERSISTENT_MS
 
 
-def test_whoever_keeps_trying_is_not_given_as_much_for_each_attempt(make_scenario: MakeScenario) -> None:
+def test_whoever_keeps_trying_is_not_given_as_much_for_each_attempt(
+    make_scenario: MakeScenario,
+) -> None:
     built = build(make_scenario())
     assert built.main_budget_ms() == 17_000
     assert built.main_budget_ms(attempts=2) == 17_000
@@ -105,7 +107,8 @@ def test_a_long_script_has_time_to_play(make_scenario: MakeScenario) -> None:
 
 def test_a_late_probe_waits_for_the_end_of_the_script(make_scenario: MakeScenario) -> None:
     script = (
-        "  - respond: {status: 200}\n  - release: yes\n  - sleep: 50ms\n  - respond: {status: 102}\n"
+        "  - respond: {status: 200}\n  - release: yes\n"
+        "  - sleep: 50ms\n  - respond: {status: 102}\n"
     )
     scenario = make_scenario("probe: late\nexpect: {class: surplus}\n", script=script)
     built = build(scenario, probe="late")

@@ -72,7 +72,8 @@ def test_accept_writes_no_times_ports_or_tokens(tmp_path: Path) -> None:
         },
         "events": [
             {"event": "end", "request": "main", "told": "failed", "at": 99.0, "error":
-                {"kind": "closed", "type": "E", "message": "http://127.0.0.1:41007/tok3n 0x7f12ab34cd"}},
+                {"kind": "closed", "type": "E",
+                 "message": "http://127.0.0.1:41007/tok3n 0x7f12ab34cd"}},
         ],
     }  # fmt: skip
     (tmp_path / "e.json").write_text(json.dumps(evidence))
@@ -195,13 +196,11 @@ def test_a_cut_last_line_is_a_partial_run(tmp_path: Path) -> None:
 def test_a_bad_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "cases.jsonl"
     path.write_text(json.dumps(HEAD) + "\nnonsense\n" + json.dumps(record()) + "\n")
-    with pytest.raises(ResultsFault, match="cases.jsonl:2"):
+    with pytest.raises(ResultsFault, match=r"cases\.jsonl:2"):
         run_folder.read_run(tmp_path)
 
 
-def test_no_space_left_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_space_left_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = folder(tmp_path)
 
     def full(fd: int, data: bytes) -> int:

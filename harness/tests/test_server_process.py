@@ -41,9 +41,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "executable", str(wrapper))
 
 
-def with_server(
-    tmp_path: Path, work: Callable[[Server], Awaitable[Any]], mode: str = ""
-) -> Any:
+def with_server(tmp_path: Path, work: Callable[[Server], Awaitable[Any]], mode: str = "") -> Any:
     async def run() -> Any:
         server = Server(options(tmp_path, mode))
         await server.start()
@@ -130,7 +128,7 @@ def test_a_dead_server_is_started_again_on_its_port(tmp_path: Path) -> None:
         for deaths in (1, 2):
             pid = (await server.control.status())["pid"]
             os.kill(pid, signal.SIGKILL)
-            while server.restarts < deaths:
+            while server.restarts < deaths:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             await server.wait_up()
             assert (await server.control.status())["pid"] != pid
@@ -140,14 +138,12 @@ def test_a_dead_server_is_started_again_on_its_port(tmp_path: Path) -> None:
     assert b"died" in (tmp_path / "server.log").read_bytes()
 
 
-def test_one_that_keeps_dying_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_keeps_dying_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "MAX_RESTARTS", 0)
 
     async def work(server: Server) -> None:
         os.kill((await server.control.status())["pid"], signal.SIGKILL)
-        while server.restarts == 0:
+        while server.restarts == 0:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         with pytest.raises(ServerFault, match="given up"):
             await server.wait_up()

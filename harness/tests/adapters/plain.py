@@ -13,7 +13,7 @@ import time
 import urllib.parse
 
 WORDS = sys.argv[1:]
-OUT = open(os.environ["INTERIMSPEC_OUT"], "w")
+OUT = open(os.environ["INTERIMSPEC_OUT"], "w")  # noqa: PTH123, SIM115
 
 
 def put(**event):
@@ -70,9 +70,7 @@ def play(plan):
         try:
             url = urllib.parse.urlsplit(request["url"])
             if connection is None:
-                connection = Connection(
-                    url.hostname, url.port, timers.get("total_ms", 10000) / 1e3
-                )
+                connection = Connection(url.hostname, url.port, timers.get("total_ms", 10000) / 1e3)
             connection.socket.settimeout(timers.get("total_ms", 10000) / 1e3)
             sent = base64.b64decode(request.get("body_b64") or "")
             head = f"{request['method']} {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\n"
