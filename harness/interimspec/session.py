@@ -90,7 +90,6 @@ class RunSession:
         self._confirm = confirm
         self._prove = prove
         self._stream = stream or sys.stderr
-        self._scratch = Path(tempfile.mkdtemp(prefix="interimspec-work-"))
         self._started = time.monotonic()
         self._cpu_before = time.process_time()
         self._thread: ServerThread | None = None
@@ -162,13 +161,11 @@ class RunSession:
         self._figures = figures
         self.folder.append(records.end(partial is None, figures, partial))
         self.folder.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def abandon(self) -> None:
         """Leave without an end line: the run is partial."""
         self._stop_server()
         self.folder.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _stop_server(self) -> None:
         if self._thread is not None:
@@ -187,19 +184,22 @@ class RunSession:
         collector = _Collector(stop)
         outcome = Outcome(collector.records)
         try:
-            asyncio.run(self._execute(cases, collector))
+            with tempfile.TemporaryDirectory(
+                prefix="interimspec-work-", ignore_cleanup_errors=True
+            ) as scratch:
+                asyncio.run(self._execute(cases, collector, Path(scratch)))
         except (KeyboardInterrupt, asyncio.CancelledError):
             outcome.interrupted = True
         outcome.stopped = collector.stopped
         return outcome
 
-    async def _execute(self, cases: Sequence[Case], collector: _Collector) -> None:
+    async def _execute(self, cases: Sequence[Case], collector: _Collector, scratch: Path) -> None:
         task = asyncio.current_task()
         assert task is not None
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         durations = run_folder.load_durations(self.runs)
-        settings = Settings(self._scratch, confirm=self._confirm, prove=self._prove)
+        settings = Settings(scratch, confirm=self._confirm, prove=self._prove)
         if self._max_processes is not None:
             settings = replace(settings, max_processes=self._max_processes)
         engine = Engine(
