@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from driver_kit import ADAPTERS, MakeRow, MakeScenario
 from interimspec import paths
 from interimspec.clients import Can, Install, Manifest, Needs, Row, Run, Told
 from interimspec.scenario import Scenario, load_scenario
+
+# Where the tests are started in the background SIGINT is ignored, and so would be every Ctrl-C that
+# a test gives to a program of ours.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -418,7 +418,8 @@ def test_v7b_a_status_made_up_for_other_octets_is_no_contradiction() -> None:
     first = conn.request()
     junk = b'{"message": "Processing"}'
     conn.send(first, [("head", head_octets(102)), ("interim-content", junk)], t=2)
-    conn.send(first, [("head", head_octets(200, ["Content-Length: 3"])), ("content", b"own")], t=102)
+    final = head_octets(200, ["Content-Length: 3"])
+    conn.send(first, [("head", final), ("content", b"own")], t=102)
     told = Teller(probe=False).ok("main", 200, junk, at=4)
     assert verdict_of(wire, told, Question("garbage")).outcome == "foreign"
 

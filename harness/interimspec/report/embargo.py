@@ -113,11 +113,14 @@ def _replace_cases(
 
 
 def _withheld(case: Case) -> Case:
+    """An entry covers every version of a client; those that do well are no secret."""
+    if case.grade not in _TELLING:
+        return case
     return replace(
         case,
         outcome=None,
         grade="withheld",
-        sentence="Reported to the client's maintainers; not yet published.",
+        sentence="Withheld until the client's maintainers have had time; not yet published.",
         facts={},
         reasons=(),
         traits={},

@@ -45,7 +45,7 @@ GRADE_WORDS: dict[str, GradeWords] = {
     "unsupported": GradeWords(
         "–", "-", "The client cannot do what the scenario needs, and says so."
     ),
-    "withheld": GradeWords("⊘", "x", "Reported to the client's maintainers, not yet published."),
+    "withheld": GradeWords("⊘", "x", "Withheld until the client's maintainers have had time."),
     "pass": GradeWords("✓", ".", "The client does what the scenario requires."),
 }
 
