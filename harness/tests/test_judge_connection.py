@@ -155,10 +155,10 @@ def test_octets_of_the_probes_own_head_as_its_content() -> None:
     conn = wire.connect()
     first = conn.request("HEAD")
     conn.head(first, 102, t=2)
-    conn.head(first, 200, ["Content-Length: 10"], t=100)
-    conn.probe(103)
+    conn.head(first, 200, ["Content-Length: 10"], t=20)
+    conn.probe(23)
     told = Teller(method="HEAD").ok("main", 102, at=3)
-    told.ok("probe", 200, b"HTTP/1.1 2", started=4, at=104)
+    told.ok("probe", 200, b"HTTP/1.1 2", started=4, at=24)
     verdict = verdict_of(wire, told, Question(request=Request("HEAD")))
     assert (verdict.facts["connection"], verdict.grade) == ("poisoned", "danger")
     assert verdict.facts["probe"]["delivered"] == ["head-bytes"]

@@ -314,6 +314,23 @@ def surplus_then_probe(surplus: float, probe: float, **options: Any) -> Verdict:
     return verdict_of(wire, told, Question("surplus", probe="late"))
 
 
+def test_a_probe_at_once_must_not_be_held_up() -> None:
+    def probed_at(t: float) -> Verdict:
+        wire = Wire()
+        conn = wire.connect()
+        first = conn.request()
+        conn.head(first, 102, t=2)
+        conn.answer(first, 200, OWN, t=102)
+        content = wire.connect(t).probe(t + 1)
+        told = Teller().ok("main", 102, at=3).ok("probe", 200, content, started=4, at=t + 3)
+        return verdict_of(wire, told)
+
+    assert probed_at(40).outcome == "interim"
+    held_up = probed_at(140)
+    assert invalid(held_up) == (None, "inconclusive", "V6", "timing")
+    assert held_up.repeat
+
+
 def test_a_late_probe_must_be_late_enough() -> None:
     assert surplus_then_probe(50, 200, not_before=200).outcome == "final"
     verdict = surplus_then_probe(50, 80, not_before=200)

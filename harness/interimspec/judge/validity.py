@@ -21,6 +21,8 @@ LATE_SHARE = 0.1
 HEARTBEAT_MS = 50.0
 #: No gap between octets may come this near to a timer (share of the timer, both sides).
 GUARD_BAND = 0.35
+#: An at-once probe leaves within milliseconds; what takes longer was kept from running.
+AT_ONCE_MS = 50.0
 #: Surplus octets must have lain in the client's socket so long before a late probe.
 STRAY_LEAD_MS = 50.0
 
@@ -230,6 +232,7 @@ def _timing(case: Case) -> Invalid | None:
         or _late_send(case)
         or _guard_band(case)
         or _late_harness(case)
+        or _probe_held_up(case)
         or _stray_too_late(case)
     )
     return None if what is None else Invalid("V6", "inconclusive", "timing", what, repeat=True)
@@ -312,6 +315,26 @@ def _late_harness(case: Case) -> str | None:
     if _depends_on_time(case) and shortest and late > max(HEARTBEAT_MS, GUARD_BAND * shortest):
         return f"the harness was {late:.0f} ms late"
     return None
+
+
+def _probe_held_up(case: Case) -> str | None:
+    """P2: at once means before the server's next octets. A client that was kept from sending its
+    probe until they had come does something else with the connection than it would have done."""
+    ended = case.main.ended
+    if ended is None or not case.probes or case.requests.get(PROBE, {}).get("not_before_ms"):
+        return None
+    if case.observation.manifest.can.get("second_request") != "pooled":
+        return None  # a process for each request takes its time, and keeps no connection
+    probe = case.probes[0]
+    delay = probe.at - ended
+    if delay <= AT_ONCE_MS:
+        return None
+    between = any(
+        ended < run.left < probe.at and run.exchange != probe.number and run.kind != "surplus"
+        for connection in case.transcript.connections.values()
+        for run in connection.runs
+    )
+    return f"the probe came {delay:.0f} ms after the answer, not at once" if between else None
 
 
 def _stray_too_late(case: Case) -> str | None:
