@@ -272,3 +272,15 @@ def test_content_came_twice_and_stood_where_a_request_should() -> None:
     assert verdict.facts["request_body"] == "twice"
     assert (verdict.facts["connection"], verdict.grade) == ("poisoned", "danger")
     assert reason(verdict, "K3")
+
+
+def test_a_send_that_was_noted_late_does_not_make_a_connection_poisoned() -> None:
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request()
+    conn.head(first, 102, t=2)
+    conn.answer(first, 200, OWN, t=100)
+    content = conn.probe(103, answer=112)
+    told = Teller().ok("main", 200, OWN, at=101).ok("probe", 200, content, started=102, at=105)
+    verdict = verdict_of(wire, told)
+    assert (verdict.outcome, verdict.facts["connection"]) == ("final", "reused")
