@@ -20,13 +20,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..observation import Observation
+from ..scenario_expect import OUTCOMES
 from ..transcript import Connection, Transcript
 from . import connection, facts, grades, outcome, sentence, traits, validity, witness
 from .delivered import Delivery, classify
 from .facts import FACT_KEYS
 from .grades import CLASS_TABLE, GRADES, SEVERITY
 from .inputs import Case, ScenarioLike
-from .outcome import OUTCOMES
 
 __all__ = (
     "CLASS_TABLE",

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..scenario_expect import OUTCOMES
 from .connection import Connected, swallowed_request
 from .delivered import Delivery
 from .facts import IDEMPOTENT, Resent, mismatches, unasked
 from .inputs import Case
-from .outcome import OUTCOMES, Outcome
+from .outcome import Outcome
 
 #: From best to worst. unsupported, inconclusive and error stand apart: they say nothing about the
 #: client.

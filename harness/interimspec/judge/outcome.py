@@ -12,18 +12,6 @@ from .delivered import Delivery
 from .fields import differences
 from .inputs import Case, asks_again
 
-OUTCOMES = (
-    "final",
-    "interim",
-    "foreign",
-    "damaged",
-    "silent",
-    "error",
-    "timeout",
-    "hang",
-    "crash",
-)
-
 #: A client that ends a wait by itself without calling it a timeout did so by its timer if it
 #: waited nearly as long.
 _TIMER_SHARE = 0.9
