@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from interimspec import debian
 from interimspec.manifest import (
     PLACEHOLDER,
     SYSTEM_VERSION,
@@ -154,9 +155,13 @@ def detect(manifest: Manifest, version: str) -> Detection:
         command = command.replace("{version}", version)
         if shutil.which(command) is None:
             missing.append(command)
+    packages = [name.replace("{version}", version) for name in manifest.install.packages]
+    lacking = debian.missing(packages)
     how = manifest.needs.how.replace("{version}", version)
-    if missing:
-        return Detection(False, tuple(missing), how)
+    if packages and not how:
+        how = "apt-get install " + " ".join(lacking or packages)
+    if missing or lacking:
+        return Detection(False, (*missing, *lacking), how)
     if version != SYSTEM_VERSION:
         return Detection(True)
     found = _probe_version(manifest.needs)

@@ -41,6 +41,8 @@ _TOOLCHAINS = (
     ("npm", ("--version",), "installs clients in JavaScript", "apt-get install npm"),
     ("go", ("version",), "builds clients in Go", "apt-get install golang-go"),
     ("javac", ("-version",), "builds clients in Java", "apt-get install default-jdk"),
+    ("mvn", ("--version",), "gets libraries for the JVM", "apt-get install maven"),
+    ("cargo", ("--version",), "builds clients in Rust", "apt-get install cargo"),
 )
 
 
@@ -317,7 +319,7 @@ def _row(row: clients.Row, build_dir: Path) -> Finding:
     detection = clients.detect_row(row)
     if not detection.present:
         return Finding("clients", row.id, LACKS, ", ".join(detection.missing), detection.how)
-    if row.manifest.install.method in ("none", "deb"):
+    if not row.manifest.install.builds:
         return Finding("clients", row.id, OK, "on this machine")
     try:
         ready = install.is_ready(row, build_dir)
@@ -325,5 +327,5 @@ def _row(row: clients.Row, build_dir: Path) -> Finding:
         return Finding("clients", row.id, BROKEN, error.reason, error.how)
     if ready:
         return Finding("clients", row.id, OK, "installed")
-    method = row.manifest.install.method
-    return Finding("clients", row.id, LATER, f"the first run installs it ({method})")
+    shown = row.manifest.install.shown
+    return Finding("clients", row.id, LATER, f"the first run installs it ({shown})")

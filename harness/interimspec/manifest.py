@@ -17,7 +17,9 @@ from interimspec.control_table import BadDeviation, deviate
 from interimspec.toml_table import Table, read
 
 KINDS = ("library", "tool", "reference", "mutant")
-INSTALL_METHODS = ("none", "pip", "npm", "go", "javac", "deb")
+# What makes an environment; "none" and "deb" make none.
+BUILD_METHODS = ("pip", "npm", "go", "javac", "maven", "cargo", "make")
+INSTALL_METHODS = ("none", "deb", *BUILD_METHODS)
 _USUAL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 METHODS = (*_USUAL_METHODS, "PROPFIND", "MKCOL", "COPY")
 TIMERS = ("connect_ms", "read_ms", "total_ms")
@@ -33,11 +35,21 @@ PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 @dataclass(frozen=True)
 class Install:
-    method: str
+    methods: tuple[str, ...]  # done in this order, in the same folder
     files: tuple[str, ...]  # copied (or, for pip, read as requirements); may hold {version}
     env: Mapping[str, str]  # set while installing, beside the user's own; may hold {version}
     options: tuple[str, ...]  # further arguments for the installer
     python: str | None  # pip only: the interpreter the environment is made from
+    packages: tuple[str, ...] = ()  # of Debian, that must be on the machine; may hold {version}
+
+    @property
+    def builds(self) -> bool:
+        """Whether there is an environment to make."""
+        return any(method in BUILD_METHODS for method in self.methods)
+
+    @property
+    def shown(self) -> str:
+        return " + ".join(self.methods)
 
 
 @dataclass(frozen=True)
@@ -178,6 +190,7 @@ def load_manifest(path: Path) -> Manifest:
     notes_table = top.table("notes")
     notes = notes_table.text("text", "")
     notes_table.finish()
+    install = _read_install(top.table("install"), path.parent)
     manifest = Manifest(
         name=name,
         title=top.text("title"),
@@ -186,8 +199,8 @@ def load_manifest(path: Path) -> Manifest:
         homepage=top.text("homepage", ""),
         interim_api=top.text("interim_api", "none"),
         versions=top.texts("versions"),
-        install=_read_install(top.table("install"), path.parent),
-        needs=_read_needs(top.table("needs")),
+        install=install,
+        needs=_read_needs(top.table("needs"), has_packages=bool(install.packages)),
         run=_read_run(top.table("run"), has_tool=has_tool),
         can=can,
         told=told,
@@ -219,25 +232,29 @@ def load_manifests(clients_dir: Path) -> tuple[Manifest, ...]:
 
 
 def _read_install(table: Table, here: Path) -> Install:
-    method = table.choice("method", INSTALL_METHODS, "none")
+    methods = table.choices("method", INSTALL_METHODS, "none")
     files = table.texts("files", ())
     for name in files:
         if "{" not in name and not (here / name).exists():
             raise table.error("files", f"names {name!r}, which is not in {here}")
-    if method in ("pip", "npm", "go", "javac") and not files:
-        raise table.error("files", f"is empty, but method {method!r} installs from files")
+    for method in methods:
+        if method in BUILD_METHODS and not files:
+            raise table.error("files", f"is empty, but method {method!r} installs from files")
+        if method not in BUILD_METHODS and len(methods) > 1:
+            raise table.error("method", f"has {method!r}, which is alone or not at all")
     install = Install(
-        method,
+        methods,
         files,
         table.text_map("env"),
         table.texts("options", ()),
         table.optional_text("python"),
+        table.texts("packages", ()),
     )
     table.finish()
     return install
 
 
-def _read_needs(table: Table) -> Needs:
+def _read_needs(table: Table, *, has_packages: bool) -> Needs:
     pattern = table.text("version_pattern", r"(\d+(?:\.\d+)+\S*)")
     try:
         groups = re.compile(pattern).groups
@@ -249,7 +266,7 @@ def _read_needs(table: Table) -> Needs:
         table.texts("commands", ()), table.texts("version", ()), pattern, table.text("how", "")
     )
     table.finish()
-    if needs.commands and not needs.how:
+    if needs.commands and not needs.how and not has_packages:
         raise table.error(None, "names commands but no 'how': say how a person gets them")
     return needs
 
@@ -382,11 +399,10 @@ def _check(top: Table, manifest: Manifest) -> None:
             "versions", "holds \"system\", so [needs] must have 'version': a command that prints it"
         )
     uses_env = any("{env}" in part for part in manifest.run.command)
-    if uses_env and manifest.install.method in ("none", "deb"):
+    if uses_env and not manifest.install.builds:
         raise top.error(
             "install",
-            f"method {manifest.install.method!r} makes no environment, "
-            "but the command uses {env}",
+            f"method {manifest.install.shown!r} makes no environment, but the command uses {{env}}",
         )
-    if manifest.install.method == "pip" and not uses_env:
+    if "pip" in manifest.install.methods and not uses_env:
         raise top.error("run", "the command must use {env}, where pip installs the client")

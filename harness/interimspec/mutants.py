@@ -85,7 +85,7 @@ def _mutant(
         homepage="",
         interim_api="a callback",
         versions=(version,),
-        install=Install("none", (), {}, (), None),
+        install=Install(("none",), (), {}, (), None),
         needs=Needs((), (), r"(\S+)", ""),
         run=Run(command, {}, processes, 0),
         can=_can(methods),

@@ -140,6 +140,15 @@ class Table:
                 )
         return tuple(values)
 
+    def choices(self, key: str, known: Iterable[str], default: str) -> tuple[str, ...]:
+        """One of `known`, or a list of some."""
+        if isinstance(self._values.get(key, default), list):
+            found = self.texts(key, known=known)
+            if not found:
+                raise self.error(key, f"{key!r} is empty")
+            return found
+        return (self.choice(key, known, default),)
+
     def integers(self, key: str, default: Any = _REQUIRED) -> tuple[int, ...]:
         values = self._take(key, list, list(default) if default is not _REQUIRED else _REQUIRED)
         for value in values:

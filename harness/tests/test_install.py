@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from interimspec import install
-from interimspec.clients import Row, load_manifest, rows_of
+from interimspec import install, install_methods
+from interimspec.clients import Row, TomlError, load_manifest, rows_of
 from interimspec.install import NotInstalled
 
 MANIFEST = """\
@@ -186,3 +186,89 @@ def test_npm_needs_a_lock_and_runs_no_scripts(tmp_path: Path) -> None:
     env = install.ensure(row, tmp_path / "build")
     assert (env.path / "package.json").exists()
     assert not (env.path / "ran").exists()
+
+
+def test_packages_of_one_lock_are_shared_and_survive_a_changed_adapter(tmp_path: Path) -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("no npm here")
+    rows = []
+    for name in ("one", "two"):
+        folder = tmp_path / name / "sample"
+        folder.mkdir(parents=True)
+        (folder / "package.json").write_text('{"name": "sample", "version": "1.0.0"}')
+        (folder / "package-lock.json").write_text(
+            '{"name": "sample", "version": "1.0.0", "lockfileVersion": 3, "requires": true,'
+            ' "packages": {"": {"name": "sample", "version": "1.0.0"}}}'
+        )
+        (folder / "adapter.js").write_text("// first\n")
+        rows.append(
+            row_with(
+                folder,
+                language="Node",
+                method="npm",
+                command='["node", "{env}/adapter.js"]',
+                files='["package.json", "package-lock.json", "adapter.js"]',
+            )
+        )
+    build = tmp_path / "build"
+    first = (install.ensure(rows[0], build).path / "node_modules").resolve()
+    changed = first / "mark"
+    changed.write_text("still there")
+    (rows[0].manifest.here / "adapter.js").write_text("// second\n")
+    again = install.ensure(rows[0], build)
+    assert (again.path / "adapter.js").read_text() == "// second\n"
+    assert (again.path / "node_modules" / "mark").read_text() == "still there"
+    assert (install.ensure(rows[1], build).path / "node_modules").resolve() == first
+
+
+def test_make_builds_the_adapter_and_is_told_the_version(tmp_path: Path) -> None:
+    folder = tmp_path / "sample"
+    folder.mkdir()
+    (folder / "Makefile").write_text("adapter:\n\techo 'echo $(VERSION)' > $@ && chmod +x $@\n")
+    row = row_with(folder, method="make", files='["Makefile"]', command='["sh", "{env}/adapter"]')
+    env = install.ensure(row, tmp_path / "build")
+    done = subprocess.run(env.command(), capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "1.0\n"
+    (folder / "Makefile").write_text("adapter:\n\t@echo 'error: nothing fits' >&2; exit 3\n")
+    with pytest.raises(NotInstalled, match="make ended with 2: error: nothing fits"):
+        install.ensure(row, tmp_path / "build")
+
+
+def test_a_package_that_is_not_there_is_named(tmp_path: Path) -> None:
+    if shutil.which("dpkg-query") is None:
+        pytest.skip("no Debian here")
+    row = row_with(
+        tmp_path / "sample",
+        method="deb",
+        files="[]",
+        command='["true"]',
+        more='packages = ["dpkg", "no-such-package"]',
+    )
+    with pytest.raises(NotInstalled) as caught:
+        install.ensure(row, tmp_path / "build")
+    assert caught.value.reason == "not installed: no-such-package"
+    assert caught.value.how == "apt-get install no-such-package"
+
+
+def test_a_method_that_builds_nothing_stands_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "sample"
+    folder.mkdir()
+    (folder / "Makefile").write_text("")
+    text = MANIFEST.replace('"{method}"', '["make", "none"]').replace("{files}", '["Makefile"]')
+    text = text.replace("{language}", "C").replace("{more}", "").replace("{command}", '["true"]')
+    (folder / "client.toml").write_text(text)
+    with pytest.raises(TomlError, match="'none', which is alone"):
+        load_manifest(folder / "client.toml")
+
+
+def test_a_lock_file_of_crates_gets_its_registry_back() -> None:
+    pinned = (
+        '[[package]]\nname = "adapter"\nversion = "0.0.0"\n\n'
+        '[[package]]\nname = "itoa"\nversion = "1.0.0"\nchecksum = "abc"\n'
+    )
+    made = '[[package]]\nname = "itoa"\nversion = "1.0.9"\nsource = "registry+there"\n'
+    assert install_methods.with_sources(pinned, made) == pinned.replace(
+        'checksum = "abc"', 'source = "registry+there"\nchecksum = "abc"'
+    )
+    with pytest.raises(NotInstalled, match="named no registry"):
+        install_methods.with_sources(pinned, "")

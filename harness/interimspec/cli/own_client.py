@@ -124,7 +124,7 @@ def row_of_command(words: list[str]) -> Row:
         homepage="",
         interim_api="unknown",
         versions=("own",),
-        install=Install("none", (), {}, (), None),
+        install=Install(("none",), (), {}, (), None),
         needs=Needs((), (), r"(\S+)", ""),
         run=Run((sys.executable, str(adapter), "--", *words), {}, 4, 0),
         can=Can(second_request="new-connection", methods=("GET",)),
