@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interimspec.clients import Can
-from interimspec.scenario import Scenario
+from interimspec.scenario import RequestSpec, Scenario
 from interimspec.scenario_expect import DEFAULT_TIMER_MS
 
 BODY_LIMIT = 65536
@@ -89,8 +89,9 @@ def missing(scenario: Scenario, transport: str, can: Can) -> str | None:
     if transport in ("h1s", "h2", "h3") and not can.tls:
         return "TLS"
     request = scenario.request
-    if request.method not in can.methods:
-        return f"method {request.method}"
+    for method in (request.method, scenario.probe_request.method):
+        if method not in can.methods:
+            return f"method {method}"
     if request.expect_continue and not can.expect_continue:
         return "Expect: 100-continue"
     if request.body_pauses and not can.body_stream:
@@ -135,7 +136,7 @@ def build(
         probe_at = script_ms + LATE_MS
     if wants_probe(probe, can):
         probe_ms = max(PROBE_LEAST_MS, script_ms + PROBE_AFTER_SCRIPT_MS)
-        requests.append(_probe(url, can, probe_at, probe_ms))
+        requests.append(_probe(scenario, url, can, probe_at, probe_ms))
     data: dict[str, Any] = {
         "v": 1,
         "plan": plan_id,
@@ -159,15 +160,7 @@ def wants_probe(probe: str, can: Can) -> bool:
 def _main(scenario: Scenario, url: str) -> dict[str, Any]:
     request = scenario.request
     resource = f"/{request.resource}" if request.resource else ""
-    entry: dict[str, Any] = {
-        "name": "main",
-        "method": request.method,
-        "url": url.rstrip("/") + resource,
-    }
-    if request.fields:
-        entry["headers"] = [list(field) for field in request.fields]
-    if request.body is not None:
-        entry["body_b64"] = base64.b64encode(request.body).decode()
+    entry = _request("main", request, url.rstrip("/") + resource)
     if request.body_pauses:
         entry["body_pause_ms"] = [list(pause) for pause in request.body_pauses]
     if request.expect_continue:
@@ -175,8 +168,17 @@ def _main(scenario: Scenario, url: str) -> dict[str, Any]:
     return entry
 
 
-def _probe(url: str, can: Can, not_before: int, timer: int) -> dict[str, Any]:
-    entry: dict[str, Any] = {"name": "probe", "method": "GET", "url": url.rstrip("/") + "/probe"}
+def _request(name: str, request: RequestSpec, url: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": name, "method": request.method, "url": url}
+    if request.fields:
+        entry["headers"] = [list(field) for field in request.fields]
+    if request.body is not None:
+        entry["body_b64"] = base64.b64encode(request.body).decode()
+    return entry
+
+
+def _probe(scenario: Scenario, url: str, can: Can, not_before: int, timer: int) -> dict[str, Any]:
+    entry = _request("probe", scenario.probe_request, url.rstrip("/") + "/probe")
     if not_before:
         entry["not_before_ms"] = not_before
     timers = {name: timer for name in ("read_ms", "total_ms") if name in can.timers}

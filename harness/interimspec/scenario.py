@@ -63,6 +63,7 @@ class Scenario:
     request: RequestSpec
     timers: TimerSpec
     probe: str  # at-once, late, both, none
+    probe_request: RequestSpec  # what it asks, of the resource `probe`
     expect: ExpectSpec
     vary: VarySpec | None
     params: Mapping[str, ParamSpec]
@@ -232,7 +233,7 @@ def parse_scenario(
     required = scenario_expect.read_requirements(reader, root, requirements)
     request = scenario_expect.read_request(reader, root)
     timers = scenario_expect.read_timers(reader, root)
-    probe = scenario_expect.read_probe(reader, root)
+    probe, probe_request = scenario_expect.read_probe(reader, root)
     expect = scenario_expect.read_expect(reader, root)
     vary = scenario_expect.read_vary(reader, root)
     why = reader.text(reader.require(root, "why", "a scenario"), "why")
@@ -251,6 +252,7 @@ def parse_scenario(
         request=request,
         timers=timers,
         probe=probe,
+        probe_request=probe_request,
         expect=expect,
         vary=vary,
         params=reader.params,

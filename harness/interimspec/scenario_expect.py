@@ -39,6 +39,7 @@ OUTCOMES = (
 )
 GRADES = ("pass", "warn", "fail", "danger", "info")
 PROBES = ("at-once", "late", "both", "none")
+PROBE_KEYS = ("when", "method", "fields", "body")
 #: What `facts` may name, and the words each may say; None: a number.
 FACTS: Mapping[str, tuple[str, ...] | None] = {
     "resent": None,
@@ -217,16 +218,22 @@ def _read_yes_no(reader: Reader, node: Node, what: str) -> bool:
     return reader.choice(node, ("yes", "no"), what) == "yes"
 
 
+def _read_method(reader: Reader, node: Node) -> str:
+    method = node.get("method")
+    if method is None:
+        return "GET"
+    reader.expect(method, TEXT, "method")
+    if _METHOD.fullmatch(method.text) is None:
+        raise reader.error(method, f'method "{show(method.text)}" is no token')
+    return method.text
+
+
 def read_request(reader: Reader, root: Node) -> RequestSpec:
     node = root.get("request")
     if node is None:
         return RequestSpec()
     reader.map(node, REQUEST_KEYS, "request")
-    method = node.get("method")
-    if method is not None:
-        reader.expect(method, TEXT, "method")
-        if _METHOD.fullmatch(method.text) is None:
-            raise reader.error(method, f'method "{show(method.text)}" is no token')
+    method = _read_method(reader, node)
     resource, fields, body_node = node.get("resource"), node.get("fields"), node.get("body")
     path = None if resource is None else _read_resource(reader, resource)
     field_list = () if fields is None else _read_request_fields(reader, fields)
@@ -241,9 +248,7 @@ def read_request(reader: Reader, root: Node) -> RequestSpec:
             "expect_continue needs a body: without content the expectation is not allowed "
             "(RFC 9110 10.1.1)",
         )
-    return RequestSpec(
-        "GET" if method is None else method.text, path, field_list, body, pause_list, continues
-    )
+    return RequestSpec(method, path, field_list, body, pause_list, continues)
 
 
 def read_timers(reader: Reader, root: Node) -> TimerSpec:
@@ -261,9 +266,25 @@ def read_timers(reader: Reader, root: Node) -> TimerSpec:
     return TimerSpec(values.get("read"), values.get("total"), asked=True)
 
 
-def read_probe(reader: Reader, root: Node) -> str:
+def read_probe(reader: Reader, root: Node) -> tuple[str, RequestSpec]:
+    """When the probe follows, and what it is: a plain GET unless the scenario says otherwise."""
     node = root.get("probe")
-    return "at-once" if node is None else reader.choice(node, PROBES, "probe")
+    if node is None:
+        return "at-once", RequestSpec()
+    if node.kind != MAP:
+        return reader.choice(node, PROBES, "probe"), RequestSpec()
+    reader.map(node, PROBE_KEYS, "probe")
+    when_node = node.get("when")
+    when = "at-once" if when_node is None else reader.choice(when_node, PROBES, "when")
+    if when == "none":
+        raise reader.error(node, "a probe that does not follow has neither method nor body")
+    body_node, fields = node.get("body"), node.get("fields")
+    return when, RequestSpec(
+        _read_method(reader, node),
+        None,
+        () if fields is None else _read_request_fields(reader, fields),
+        None if body_node is None else _read_request_body(reader, body_node),
+    )
 
 
 def _read_grades(reader: Reader, node: Node) -> dict[str, str]:

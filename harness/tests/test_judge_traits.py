@@ -62,9 +62,17 @@ def test_a_cookie(cookie: str | None, answer: str) -> None:
     assert traits_of(made) == {"cookie_of_interim": answer}
 
 
-def test_a_cookie_that_the_final_response_sets_too_tells_nothing() -> None:
+def test_a_cookie_that_the_final_response_sets_too_is_that_of_the_final() -> None:
     made = answered(["Set-Cookie: a=1"], ["Set-Cookie: a=2"], cookie="a=2")
-    assert traits_of(made) == {}
+    assert traits_of(made) == {"cookie_of_final": "comes back"}
+
+
+def test_cookies_of_both_are_told_apart() -> None:
+    made = answered(["Set-Cookie: a=1"], ["Set-Cookie: b=2"], cookie="b=2")
+    assert traits_of(made) == {
+        "cookie_of_interim": "does not come back",
+        "cookie_of_final": "comes back",
+    }
 
 
 @pytest.mark.parametrize(("same", "answer"), [(True, "kept"), (False, "given up")])

@@ -118,6 +118,16 @@ def test_a_late_probe_waits_for_the_end_of_the_script(make_scenario: MakeScenari
     assert len(build(scenario, cannot, probe="late").data["requests"]) == 1
 
 
+def test_a_probe_may_be_another_request(make_scenario: MakeScenario) -> None:
+    scenario = make_scenario('probe: {method: PUT, body: "abc", fields: ["X-A: 1"]}\n')
+    assert scenario.probe == "at-once"
+    probe = build(scenario).data["requests"][1]
+    assert (probe["method"], probe["url"]) == ("PUT", URL + "/probe")
+    assert base64.b64decode(probe["body_b64"]) == b"abc"
+    assert probe["headers"] == [["X-A", "1"]]
+    assert plan.missing(scenario, "h1", Can(methods=("GET",))) == "method PUT"
+
+
 def test_both_probes_are_two_runs(make_scenario: MakeScenario) -> None:
     assert plan.probes_of(make_scenario("probe: both\n")) == ("at-once", "late")
     assert plan.probes_of(make_scenario()) == ("at-once",)

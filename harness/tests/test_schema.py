@@ -100,7 +100,9 @@ def test_names_the_same_words(schema: dict[str, Any]) -> None:
     assert expect["class"]["enum"] == list(scenario_expect.CLASSES)
     assert expect["grades"]["additionalProperties"]["enum"] == list(scenario_expect.GRADES)
     assert list(expect["facts"]["properties"]) == list(scenario_expect.FACTS)
-    assert properties["probe"]["enum"] == list(scenario_expect.PROBES)
+    word, request = properties["probe"]["oneOf"]
+    assert word["enum"] == list(scenario_expect.PROBES)
+    assert list(request["properties"]) == list(scenario_expect.PROBE_KEYS)
     assert properties["transports"]["items"]["enum"] == list(scenario.TRANSPORTS)
     assert list(properties["timers"]["properties"]) == list(scenario_expect.TIMER_KEYS)
     assert step["as"]["enum"] == list(scenario_script.CLASSES_OF_OCTETS)

@@ -64,25 +64,31 @@ def _timer(case: Case, word: str) -> Iterator[tuple[str, str]]:
 
 
 def _cookie(case: Case, interims: list[Head]) -> dict[str, str]:
-    """Whether a cookie that only interim responses set comes back."""
+    """Whether a cookie that only interim responses set comes back, and one of the final response,
+    without which the former says nothing: many clients keep no cookies at all by default."""
     finals = [e.final.head for e in case.chain if e.final is not None]
     of_final = {cookie.split("=")[0] for head in finals for cookie in head.values("set-cookie")}
     of_interim = {
-        cookie.split(";")[0].strip()
+        cookie.split("=")[0]
         for head in interims
         for cookie in head.values("set-cookie")
         if cookie.split("=")[0] not in of_final
     }
-    if not of_interim or not case.probes:
+    if not case.probes:
         return {}
     sent = {
-        pair.strip()
+        pair.strip().split("=")[0]
         for exchange in case.probes
         for name, value in exchange.fields
         if name.lower() == "cookie"
         for pair in value.split(";")
     }
-    return {"cookie_of_interim": "comes back" if of_interim & sent else "does not come back"}
+    asked = {"cookie_of_interim": of_interim, "cookie_of_final": of_final}
+    return {
+        trait: "comes back" if names & sent else "does not come back"
+        for trait, names in asked.items()
+        if names
+    }
 
 
 def _location(case: Case, interims: list[Head]) -> dict[str, str]:
