@@ -23,8 +23,26 @@ CLASSES = (
     "garbage",
     "surplus",
     "odd",
+    "malformed",
     "trait",
     "control",
+)
+#: RFC 9113, section 7.
+H2_ERRORS = (
+    "NO_ERROR",
+    "PROTOCOL_ERROR",
+    "INTERNAL_ERROR",
+    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",
+    "STREAM_CLOSED",
+    "FRAME_SIZE_ERROR",
+    "REFUSED_STREAM",
+    "CANCEL",
+    "COMPRESSION_ERROR",
+    "CONNECT_ERROR",
+    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY",
+    "HTTP_1_1_REQUIRED",
 )
 OUTCOMES = (
     "final",
@@ -46,6 +64,8 @@ FACTS: Mapping[str, tuple[str, ...] | None] = {
     "request_body": ("none", "once", "partial", "twice"),
     "before_100": ("yes", "no"),
     "connection": ("reused", "fresh", "poisoned", "broken", "untested"),
+    "client_reset": ("none", *H2_ERRORS),
+    "client_goaway": ("none", *H2_ERRORS),
 }
 REQUEST_KEYS = ("method", "resource", "fields", "body", "body_pauses", "expect_continue")
 TIMER_KEYS = ("read", "total")
@@ -392,6 +412,10 @@ def check_class(
         )
     if class_ == "timer" and not scenario.timers.asked:
         raise reader.error(at, "class timer asks about timers: say which under timers")
+    if class_ == "malformed" and not set(reader.transports) <= {"h2c", "h2"}:
+        raise reader.error(
+            at, "class malformed is one of HTTP/2: transports must be h2c, h2 or both"
+        )
     if class_ == "surplus" and scenario.probe == "at-once":
         raise reader.error(
             at,

@@ -193,6 +193,9 @@ class Connection:
     received: tuple[Received, ...]
     client_closed: tuple[float, str] | None  # when, and fin or rst
     server_closed: tuple[float, str] | None
+    #: On HTTP/2: when the server ended the stream of an exchange. `stream` and `runs` are then
+    #: those of the text that the frames mean (transcript_h2.py).
+    stream_ends: Mapping[int, float] | None = None
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -254,6 +257,11 @@ class Exchange:
     turn: float | None
     heads: tuple[Head, ...]
     final: Final | None
+    stream: int | None = None  # on HTTP/2
+    #: When and how the client and the server ended the exchange before its time: the connection's
+    #: fin or rst, on HTTP/2 also `rst_stream CODE` and `goaway CODE`.
+    client_ended: tuple[float, str] | None = None
+    server_ended: tuple[float, str] | None = None
 
     def has_field(self, name: str) -> bool:
         return any(key.lower() == name for key, _ in self.fields)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from . import transcript_h2
 from .transcript import (
     OCTET_CLASSES,
     Connection,
@@ -47,6 +48,20 @@ class _Draft:
     received: list[Received] = field(default_factory=list)
     client_closed: tuple[float, str] | None = None
     server_closed: tuple[float, str] | None = None
+    h2: _H2Draft | None = None
+
+
+@dataclass
+class _H2Draft:
+    """What an HTTP/2 connection has beside. A reset is that of an exchange's stream, a GOAWAY
+    that of all streams."""
+
+    meant: int = 0  # octets of the text that its frames mean, so far
+    stream_ends: dict[int, float] = field(default_factory=dict)
+    client_resets: dict[int, tuple[float, str]] = field(default_factory=dict)
+    server_resets: dict[int, tuple[float, str]] = field(default_factory=dict)
+    client_goaway: tuple[float, str] | None = None
+    server_goaway: tuple[float, str] | None = None
 
 
 def read(data: Mapping[str, Any]) -> Transcript:
@@ -84,9 +99,10 @@ def _read(data: Mapping[str, Any]) -> Transcript:
             tuple(draft.received),
             draft.client_closed,
             draft.server_closed,
+            None if draft.h2 is None else draft.h2.stream_ends,
         )
     exchanges = [
-        _exchange(number, request, heads[number], connections)
+        _exchange(number, request, heads[number], connections, drafts)
         for number, request in sorted(requests.items())
     ]
     return Transcript(
@@ -128,6 +144,8 @@ def _take(
             draft.accepted = at
         elif name == "received":
             draft.received.append(_received(raw, at))
+        elif transcript_h2.is_h2(raw):
+            _take_frames(raw, at, epoch, draft)
         else:
             draft.sends.append(_send(raw, at, epoch))
     elif draft is not None and name in ("client-fin", "client-rst"):
@@ -138,7 +156,37 @@ def _take(
         else:
             draft.client_closed = draft.client_closed or (at, str(raw.get("how", "fin")))
     else:
+        if draft is not None:
+            _take_answer(raw, at, name, draft)
         others.append(Event(at, name, conn, number, dict(raw)))
+
+
+def _take_frames(raw: Mapping[str, Any], at: float, epoch: float, draft: _Draft) -> None:
+    """A send on HTTP/2, by what it means."""
+    h2 = draft.h2 = draft.h2 or _H2Draft()
+    send = _send(transcript_h2.as_text(raw, h2.meant), at, epoch)
+    h2.meant += send.length
+    draft.sends.append(send)
+    code = transcript_h2.goaway_code(raw)
+    if code is not None:
+        h2.server_goaway = h2.server_goaway or (send.left, f"goaway {code}")
+    if send.exchange is None:
+        return
+    if transcript_h2.stream_ends(raw):
+        h2.stream_ends.setdefault(send.exchange, send.last_left)
+    code = transcript_h2.reset_code(raw)
+    if code is not None:
+        h2.server_resets.setdefault(send.exchange, (send.left, f"rst_stream {code}"))
+
+
+def _take_answer(raw: Mapping[str, Any], at: float, name: str, draft: _Draft) -> None:
+    """A frame of the client that ends a stream, or all of them."""
+    if name == "client-reset" and raw.get("exchange") is not None:
+        h2 = draft.h2 = draft.h2 or _H2Draft()
+        h2.client_resets.setdefault(int(raw["exchange"]), (at, f"rst_stream {raw['error']}"))
+    elif name == "frame" and raw.get("type") == "GOAWAY":
+        h2 = draft.h2 = draft.h2 or _H2Draft()
+        h2.client_goaway = h2.client_goaway or (at, f"goaway {raw['error']}")
 
 
 def _octets(raw: Mapping[str, Any], key: str) -> bytes | None:
@@ -310,8 +358,10 @@ def _exchange(
     request: Mapping[str, Any],
     heads: list[Head],
     connections: Mapping[int, Connection],
+    drafts: Mapping[int, _Draft],
 ) -> Exchange:
     raw, tail = request["head"], request.get("tail", {})
+    client_ended, server_ended = _ends(number, drafts[int(raw["conn"])])
     exchange = Exchange(
         number=number,
         conn=int(raw["conn"]),
@@ -333,8 +383,25 @@ def _exchange(
         turn=request.get("turn"),
         heads=tuple(heads),
         final=None,
+        stream=raw.get("stream"),
+        client_ended=client_ended,
+        server_ended=server_ended,
     )
     return replace(exchange, final=_final(exchange, connections))
+
+
+def _ends(number: int, draft: _Draft) -> tuple[tuple[float, str] | None, tuple[float, str] | None]:
+    """What ended the exchange on either side: its stream's end or its connection's, whatever came
+    first."""
+    if draft.h2 is None:
+        return draft.client_closed, draft.server_closed
+    h2 = draft.h2
+    client = (h2.client_resets.get(number), h2.client_goaway, draft.client_closed)
+    server = (h2.server_resets.get(number), h2.server_goaway, draft.server_closed)
+    return (
+        min((end for end in client if end is not None), default=None),
+        min((end for end in server if end is not None), default=None),
+    )
 
 
 def _final(exchange: Exchange, connections: Mapping[int, Connection]) -> Final | None:
@@ -362,6 +429,8 @@ def _final(exchange: Exchange, connections: Mapping[int, Connection]) -> Final |
     )
     complete = _is_complete(exchange, head, length, framing, connection)
     ends = [run.left for run in runs if run.kind in ("content", "framing")]
+    if connection.stream_ends is not None:
+        ends.append(connection.stream_ends.get(exchange.number, head.left))
     return Final(
         head, octets, length, digest, complete, max([head.left, *ends]) if complete else None
     )
@@ -405,9 +474,11 @@ def _offered(head: Head, exchange: Exchange) -> bool:
 def _is_complete(
     exchange: Exchange, head: Head, length: int, framing: bytes, connection: Connection
 ) -> bool:
-    """RFC 9112, section 6.3, for what was sent."""
+    """RFC 9112, section 6.3, for what was sent. On HTTP/2 the stream ends with the response."""
     if not head.kept:
         return True
+    if connection.stream_ends is not None:  # RFC 9113, section 8.1
+        return exchange.number in connection.stream_ends
     status = head.status or 0
     if exchange.method == "HEAD" or status in (204, 304) or status < 200:
         return True

@@ -12,6 +12,7 @@ from interimspec.judge.connection import Connected
 from interimspec.judge.grades import base
 from interimspec.judge.inputs import Case
 from interimspec.judge.outcome import Outcome
+from interimspec.scenario_expect import FACTS
 from interimspec.testing import Question, Request, Teller, Timers, Wire
 
 OWN = b"interimspec scenario r1 start #0\n"
@@ -37,6 +38,7 @@ def test_the_table() -> None:
     limit       pass fail danger danger danger info fail fail fail
     timer       info fail danger danger danger fail info fail fail
     unfinished  error fail danger danger danger pass pass fail fail
+    malformed   fail fail danger danger danger pass warn fail fail
     garbage     warn fail danger danger danger pass pass fail fail
     surplus     pass fail danger danger danger warn warn fail fail
     odd         pass fail danger danger danger info fail fail fail
@@ -194,7 +196,7 @@ def test_facts_that_the_scenario_demands() -> None:
     assert {"rule": "facts", "fact": "resent", "expected": "1", "got": "0"} in verdict.reasons
     question = Question("serve", facts={"connection": "untested"})
     assert verdict_of(answered(), told, question).grade == "pass"
-    assert set(FACT_KEYS) == {"resent", "request_body", "before_100", "connection"}
+    assert set(FACT_KEYS) == set(FACTS)
 
 
 @pytest.mark.parametrize(("sent", "share"), [(None, "once"), (b"", "none"), (b"half", "partial")])

@@ -134,8 +134,9 @@ def _knowable(case: Case) -> bool:
 
 
 def _request_side(case: Case) -> Connected | None:
-    """K3: octets of the probe were read as content of the main request, or the reverse."""
-    if not case.body:
+    """K3: octets of the probe were read as content of the main request, or the reverse. The
+    frames of HTTP/2 leave no room for it."""
+    if not case.body or any(exchange.stream is not None for exchange in case.chain):
         return None
     for exchange in case.chain:
         probe = _PROBE_LINE.search(_content_region(case, exchange))
@@ -158,6 +159,8 @@ def swallowed_request(case: Case) -> int | None:
     sent; None if there is none. (That it was the probe is K3; it may be the main one, sent again.)
     """
     for exchange in case.chain if case.body else ():
+        if exchange.stream is not None:
+            continue
         line = _REQUEST_LINE.search(_content_region(case, exchange))
         if line is None or line[0] in case.body:
             continue

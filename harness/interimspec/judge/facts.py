@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ..transcript import Connection, Exchange, sha256
+from ..transcript import Exchange, sha256
 from .delivered import Delivery
 from .inputs import Case, asks_again
 
@@ -18,6 +18,8 @@ FACT_KEYS: Mapping[str, str] = {
     "request_body": "none, once, partial or twice: how much of the request's content arrived",
     "before_100": "yes or no: whether content arrived before the first 100 had left",
     "connection": "reused, fresh, poisoned, broken or untested: what the probe showed",
+    "client_reset": "the code of the RST_STREAM with which the client ended the stream, or none",
+    "client_goaway": "the code of the GOAWAY with which it gave up the connection, or none",
 }
 
 #: RFC 9110, section 9.2.2, with the registered methods of RFC 4918 and others that are idempotent
@@ -128,16 +130,28 @@ def _after_head(case: Case, exchange: Exchange) -> tuple[int, int]:
 
 
 def _content_seen(case: Case, exchange: Exchange) -> bool:
+    if exchange.stream is not None:
+        return any(_data_times(case, exchange))
     start, end = _after_head(case, exchange)
     return end > start
+
+
+def _data_times(case: Case, exchange: Exchange) -> Iterator[float]:
+    """When content came on the stream of this exchange (HTTP/2)."""
+    for event in case.transcript.named("frame"):
+        data = event.data
+        if event.exchange == exchange.number and data["type"] == "DATA" and data.get("data_len"):
+            yield event.at
 
 
 def _before_100(case: Case, exchange: Exchange) -> bool:
     if not case.expects_continue or not exchange.has_field("expect"):
         return False
-    start, end = _after_head(case, exchange)
     hundreds = [head.left for head in exchange.interims if head.status == 100]
     first = min(hundreds, default=float("inf"))
+    if exchange.stream is not None:
+        return any(at < first for at in _data_times(case, exchange))
+    start, end = _after_head(case, exchange)
     return any(
         piece.offset + piece.length > start and piece.offset < end and piece.at < first
         for piece in case.transcript.connection_of(exchange).received
@@ -148,6 +162,8 @@ def _twice(case: Case) -> bool:
     """More copies of the content on a connection than requests that carry it."""
     if len(case.body) < 2:
         return False
+    if any(exchange.stream is not None for exchange in case.chain):
+        return any(exchange.body_length == 2 * len(case.body) for exchange in case.chain)
     for connection in case.main_connections:
         carriers = sum(exchange.conn == connection.number for exchange in case.chain)
         if connection.client_octets.count(case.body) > carriers:
@@ -159,14 +175,35 @@ def _twice(case: Case) -> bool:
 
 
 def closed_first(case: Case) -> dict[str, str] | None:
-    """Who ended the (last) connection of the main request, and how."""
-    if not case.main_connections:
+    """Who ended the (last) connection of the main request, or its stream, and how."""
+    if not case.chain:
         return None
-    connection: Connection = case.main_connections[-1]
-    client, server = connection.client_closed, connection.server_closed
+    client, server = case.chain[-1].client_ended, case.chain[-1].server_ended
     if client is not None and (server is None or client[0] <= server[0]):
         return {"by": "client", "how": client[1]}
     return None if server is None else {"by": "server", "how": server[1]}
+
+
+def ended_by_client(case: Case) -> dict[str, str]:
+    """On HTTP/2: how the client answered the response, where it did not just take it. A GOAWAY
+    that says NO_ERROR is a farewell."""
+    streams = {exchange.number for exchange in case.chain if exchange.stream is not None}
+    carried = {exchange.conn for exchange in case.chain}
+    resets = [
+        str(event.data["error"])
+        for event in case.transcript.named("client-reset")
+        if event.exchange in streams
+    ]
+    goaways = [
+        str(event.data["error"])
+        for event in case.transcript.named("frame")
+        if event.data.get("type") == "GOAWAY" and event.conn in carried
+    ]
+    given_up = [code for code in goaways if code != "NO_ERROR"]
+    return {
+        "client_reset": resets[0] if resets else "none",
+        "client_goaway": given_up[0] if given_up else "none",
+    }
 
 
 def interim_seen(case: Case) -> dict[str, Any]:
@@ -220,6 +257,7 @@ def collect(case: Case, word: str, delivery: Delivery, again: tuple[Resent, ...]
         **request_body(case),
         "interim_seen": interim_seen(case),
         "closed_first": closed_first(case),
+        **ended_by_client(case),
         "attempts": case.attempts,
         "repeats": [],
     }
@@ -247,6 +285,8 @@ def nothing() -> dict[str, Any]:
         "before_100": False,
         "interim_seen": {"what": "none", "count": 0, "early": None},
         "closed_first": None,
+        "client_reset": "none",
+        "client_goaway": "none",
         "attempts": 0,
         "repeats": [],
         "connection": "untested",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What an outcome is worth: the class table, the scenario's own grades and facts, and the floors.
 
-Whatever `expect` says, the floors G1 to G9 are applied after it, and the worse of the two wins.
+Whatever `expect` says, the floors G1 to G10 are applied after it, and the worse of the two wins.
 """
 
 from __future__ import annotations
@@ -52,6 +52,10 @@ CLASS_TABLE: Mapping[str, Mapping[str, str]] = {
         "final": "pass", "interim": "fail", **_WRONG,
         "error": "info", "timeout": "fail", "hang": "fail", "crash": "fail",
     },
+    "malformed": {
+        "final": "fail", "interim": "fail", **_WRONG,
+        "error": "pass", "timeout": "warn", "hang": "fail", "crash": "fail",
+    },
     "trait": {
         "final": "info", "interim": "info", **_WRONG,
         "error": "info", "timeout": "info", "hang": "fail", "crash": "fail",
@@ -64,6 +68,8 @@ assert all(set(row) == set(OUTCOMES) for row in CLASS_TABLE.values())
 #: a remark, no more.
 _SERVER_BROKE = frozenset(("garbage", "surplus", "odd"))
 _TIMER_FACTOR = 1.5
+#: So long after the user was told of it, the end of a connection still belongs to the failure.
+_ANSWER_MS = 50.0
 
 
 def worse(one: str, other: str) -> str:
@@ -137,6 +143,26 @@ def floors(
         yield "G8", "warn"
     if any(item.after == "interim" and item.method in IDEMPOTENT for item in repeated):
         yield "G9", "info"
+    if case.scenario.expect.class_ == "malformed" and outcome.word == "error" and _left_open(case):
+        yield "G10", "warn"
+
+
+def _left_open(case: Case) -> bool:
+    """The client refused a response that went on, and did not tell the server: a malformed response
+    is a stream error, and that is answered by RST_STREAM or the end of the connection (RFC 9113,
+    sections 8.1.1 and 5.4). A stream that the server has ended needs no answer."""
+    if not case.chain or case.chain[-1].stream is None:
+        return False
+    exchange = case.chain[-1]
+    connection = case.transcript.connection_of(exchange)
+    ended = (connection.stream_ends or {}).get(exchange.number) or exchange.server_ended
+    if ended is not None or case.main.ended is None:
+        return False
+    answer = exchange.client_ended
+    if answer is None:
+        return True
+    # A connection that is only closed with the client object, at the end, is no answer.
+    return not answer[1].startswith("rst_stream") and answer[0] > case.main.ended + _ANSWER_MS
 
 
 def wrong_facts(case: Case, facts: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -105,10 +105,10 @@ def _end_of_attempt(case: Case, before: Exchange, after: Exchange) -> str | None
     """What ended an attempt (server, timer, client), if it was over within three timers of its last
     octet and before the next one began."""
     connection = case.transcript.connection_of(before)
-    server, client = connection.server_closed, connection.client_closed
+    server, client = before.server_ended, before.client_ended
     if server is not None and server[0] <= after.at and (client is None or server[0] < client[0]):
         return "server"
-    if case.timer_ms is None or after.conn == before.conn:
+    if case.timer_ms is None or (after.conn == before.conn and before.stream is None):
         return None
     given_up = client[0] if client is not None else after.at
     octets = [run.left for run in connection.runs if run.exchange == before.number]
@@ -160,11 +160,12 @@ def _timer_in_disguise(case: Case) -> bool:
         return False
     if elapsed > limit or elapsed < _TIMER_SHARE * min(case.timers.values()):
         return False
-    closed = [c for c in case.main_connections if c.client_closed is not None]
-    by_server = [c for c in case.main_connections if c.server_closed is not None]
-    return bool(closed) and not any(
-        c.server_closed is not None and ended is not None and c.server_closed[0] <= ended
-        for c in by_server
+    closed = any(exchange.client_ended is not None for exchange in case.chain)
+    return closed and not any(
+        exchange.server_ended is not None
+        and ended is not None
+        and exchange.server_ended[0] <= ended
+        for exchange in case.chain
     )
 
 

@@ -128,7 +128,7 @@ def _sent_again(case: Case, again: tuple[Resent, ...]) -> dict[str, Any]:
     """How often the request was made again when the connection had ended after an interim
     response."""
     ended = (
-        case.transcript.connection_of(exchange).server_closed
+        exchange.server_ended
         for exchange in case.chain
         if exchange.interims and exchange.final is None
     )

@@ -276,7 +276,7 @@ def _late_send(case: Case) -> str | None:
     """Pieces have a gate of their own and no schedule; without timers, late is as good as due."""
     if not _depends_on_time(case):
         return None
-    blocked = [event.at for event in case.transcript.named("blocked")]
+    blocked = [event.at for event in case.transcript.named("blocked", "window-blocked")]
     before: dict[int | None, float] = {e.number: e.turn or e.at for e in case.chain}
     for send in _sends(case):
         due = send.due if send.due is not None else send.left

@@ -33,7 +33,18 @@ FINDINGS: frozenset[str] = frozenset({"danger", "fail"})
 UNDECIDED: frozenset[str] = frozenset({"error", "inconclusive"})
 
 CLASSES: frozenset[str] = frozenset(
-    {"serve", "limit", "timer", "unfinished", "garbage", "surplus", "odd", "trait", "control"}
+    {
+        "serve",
+        "limit",
+        "timer",
+        "unfinished",
+        "garbage",
+        "surplus",
+        "odd",
+        "malformed",
+        "trait",
+        "control",
+    }
 )
 
 

@@ -75,6 +75,7 @@ CLASS_WORDS: dict[str, str] = {
     "limit": "Conforming, but many or large: the client may refuse, cleanly.",
     "timer": "The final response comes later than the client's timer.",
     "unfinished": "No final response comes: the client must say so.",
+    "malformed": "The response is malformed, and must not be accepted (RFC 9113, section 8.1.1).",
     "garbage": "Octets that are no status line follow an interim response.",
     "surplus": "Octets come after a complete final response, which nobody asked for.",
     "odd": "The server breaks a rule that a lenient reader may forgive.",
