@@ -1,14 +1,27 @@
 // SPDX-License-Identifier: MIT
-// got with its promise API and all its defaults, retries among them.
+// got with its promise API and all its defaults, retries among them. Its errors are told apart by
+// their names, which all versions document; their classes are exported in other ways by each.
 
 import { Readable } from 'node:stream';
 
-import got, { HTTPError, MaxRedirectsError, TimeoutError } from 'got';
+import got from 'got';
 
 import { as, httpRuntime, main, packageVersion, pairs } from './_node/adapterkit.mjs';
 import { freshAgents } from './_node/agents.mjs';
 
 const version = packageVersion('got');
+const major = Number.parseInt(version, 10);
+
+/** Content as octets: `responseType` since version 10, `encoding` before. */
+const octets = major < 10 ? { encoding: null } : { responseType: 'buffer' };
+
+/** What is trusted besides: an option of `https` since version 11, of the request before. */
+function trust(ca) {
+    if (!ca) {
+        return {};
+    }
+    return major < 11 ? { ca } : { https: { certificateAuthority: ca } };
+}
 
 async function send(request, report, agents) {
     const { connect_ms: connectMs, read_ms: readMs, total_ms: totalMs } = request.timers;
@@ -17,10 +30,8 @@ async function send(request, report, agents) {
             agent: { http: agents.http, https: agents.https },
             method: request.method,
             headers: request.headerObject(),
-            responseType: 'buffer',
-            ...(agents.https.options.ca && {
-                https: { certificateAuthority: agents.https.options.ca },
-            }),
+            ...octets,
+            ...trust(agents.https.options.ca),
             ...(request.body && {
                 body: request.pauses.length > 0
                     ? Readable.from(request.bodyPieces()) : request.body,
@@ -34,14 +45,14 @@ async function send(request, report, agents) {
         report.response(response.statusCode, response.statusMessage, pairs(response.rawHeaders));
         report.body(response.body);
     } catch (error) {
-        if (error instanceof HTTPError) {
+        if (error.name === 'HTTPError') {
             report.body(error.response.rawBody ?? error.response.body);
             throw as('status', error, error.response.statusCode);
         }
-        if (error instanceof TimeoutError) {
+        if (error.name === 'TimeoutError') {
             throw as('timeout', error);
         }
-        throw error instanceof MaxRedirectsError ? as('limit', error) : error;
+        throw error.name === 'MaxRedirectsError' ? as('limit', error) : error;
     }
 }
 
