@@ -11,11 +11,13 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 )
@@ -54,6 +56,23 @@ type Client struct {
 type Session interface {
 	Send(request *Request, report *Report) error
 	Close()
+}
+
+// Unsupported is what Open returns for a plan that this client cannot play, where its Can does not
+// say so already: HTTP/2 without TLS, for one.
+type Unsupported struct {
+	What  string
+	Value any
+}
+
+func (u *Unsupported) Error() string { return "unsupported: " + u.What }
+
+// NoH2C is the answer to a plan for HTTP/2 without TLS from a client that speaks it over TLS only.
+func NoH2C(plan *Plan) error {
+	if plan.HTTP == "2" && strings.HasPrefix(plan.Requests[0].URL, "http:") {
+		return &Unsupported{"http", "2 without TLS"}
+	}
+	return nil
 }
 
 // Runtime is the lowest layer of every stack.
@@ -122,6 +141,14 @@ func play(client Client, out *channel, line []byte) {
 		return
 	}
 	session, err := client.Open(plan)
+	var refused *Unsupported
+	if errors.As(err, &refused) {
+		out.put(map[string]any{
+			"event": "unsupported", "plan": plan.ID, "what": refused.What, "value": refused.Value,
+		})
+		out.put(done)
+		return
+	}
 	if err != nil {
 		fail("the client cannot be made: %v", err)
 	}

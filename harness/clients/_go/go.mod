@@ -1,3 +1,3 @@
 module interimspec.test/adapterkit
 
-go 1.19
+go 1.18

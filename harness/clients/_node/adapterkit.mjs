@@ -325,14 +325,42 @@ function unsupportedRequest(plan, request, can) {
     return null;
 }
 
-async function play(plan, channel, can, open) {
+/** Thrown by `open` for what the client cannot do where its `can` does not say so already. */
+export class Unsupported extends Error {
+    constructor(what, value) {
+        super(`unsupported: ${what}`);
+        this.what = what;
+        this.value = value;
+    }
+}
+
+/** For clients that speak HTTP/2 over TLS only. */
+export function refuseH2c(plan) {
+    if (plan.http === '2' && plan.requests[0].url.startsWith('http:')) {
+        throw new Unsupported('http', '2 without TLS');
+    }
+}
+
+function openFor(plan, can, open) {
     const found = unsupported(plan, can);
     if (found) {
-        channel.put({ event: 'unsupported', plan: plan.plan, what: found[0], value: found[1] });
+        throw new Unsupported(...found);
+    }
+    return open(plan);
+}
+
+async function play(plan, channel, can, open) {
+    let session;
+    try {
+        session = openFor(plan, can, open);
+    } catch (error) {
+        if (!(error instanceof Unsupported)) {
+            throw error;
+        }
+        channel.put({ event: 'unsupported', plan: plan.plan, what: error.what, value: error.value });
         channel.put({ event: 'done', plan: plan.plan });
         return;
     }
-    const session = open(plan);
     let begun = nowMs();
     const running = [];
     for (const [index, values] of plan.requests.entries()) {

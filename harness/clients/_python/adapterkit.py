@@ -255,6 +255,11 @@ class Plan:
         self.requests = [Request(self, request) for request in values["requests"]]
         self._first_at: float | None = None
 
+    def refuse_h2c(self) -> None:
+        """For clients that speak HTTP/2 over TLS only."""
+        if self.http == "2" and self.requests[0].url.startswith("http:"):
+            raise Unsupported("http", "2 without TLS")
+
     def wait_before(self, request: Request) -> float:
         """How many seconds `request` must still wait."""
         if self._first_at is None:
@@ -271,6 +276,15 @@ class Plan:
     def report(self, request: Request) -> Report:
         """For adapters with an event loop of their own, which wait by themselves."""
         return Report(self, request)
+
+
+class Unsupported(Exception):
+    """Raised by `play` before any request, where `can` does not say what the client cannot do."""
+
+    def __init__(self, what: str, value: Any) -> None:
+        super().__init__(what, value)
+        self.what = what
+        self.value = value
 
 
 class Kit:
@@ -418,16 +432,18 @@ def main(
     )
     for line in sys.stdin:
         values = json.loads(line)
-        found = kit.unsupported(values)
-        if found:
+        try:
+            found = kit.unsupported(values)
+            if found:
+                raise Unsupported(*found)
+            play(Plan(kit, values))
+        except Unsupported as refused:
             kit.channel.put(
                 {
                     "event": "unsupported",
                     "plan": values["plan"],
-                    "what": found[0],
-                    "value": found[1],
+                    "what": refused.what,
+                    "value": refused.value,
                 }
             )
-        else:
-            play(Plan(kit, values))
         kit.channel.put({"event": "done", "plan": values["plan"]})

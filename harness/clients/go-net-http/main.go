@@ -14,6 +14,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"os"
+	"strings"
 
 	kit "interimspec.test/adapterkit"
 )
@@ -30,7 +31,7 @@ func main() {
 		Version: kit.GoVersion(),
 		Stack:   []kit.Layer{kit.Runtime()},
 		Can: kit.Can{
-			HTTP: []string{"1.1"}, TLS: true, Proxy: true, Timers: []string{"total_ms"},
+			HTTP: []string{"1.1", "2"}, TLS: true, Proxy: true, Timers: []string{"total_ms"},
 			SecondRequest: "pooled", NotBefore: true, Interim: interim, Phases: true,
 			ExpectContinue: true, BodyStream: true,
 		},
@@ -60,7 +61,24 @@ func open(plan *kit.Plan) (kit.Session, error) {
 		}
 		transport.Proxy = http.ProxyURL(proxy)
 	}
+	if err := choose(transport, plan); err != nil {
+		return nil, err
+	}
 	return &session{transport}, nil
+}
+
+// choose says which version of HTTP the transport may speak. Over TLS it offers both by default, and
+// an empty TLSNextProto is the documented way to leave HTTP/2 out.
+func choose(transport *http.Transport, plan *kit.Plan) error {
+	if plan.HTTP == "1.1" {
+		transport.ForceAttemptHTTP2 = false
+		transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+		return nil
+	}
+	if strings.HasPrefix(plan.Requests[0].URL, "http:") {
+		return priorKnowledge(transport, plan)
+	}
+	return nil
 }
 
 func (s *session) Close() {

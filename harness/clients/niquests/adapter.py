@@ -7,7 +7,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "_python"))
 import adapterkit
 import niquests
-import urllib3_future
+
+try:
+    import urllib3_future
+except ModuleNotFoundError:  # before 2.1 it took the name, and the place, of urllib3
+    import urllib3 as urllib3_future
+
+HAS_EARLY_RESPONSE = "early_response" in niquests.hooks.HOOKS
 
 
 def timeout_of(request):
@@ -34,7 +40,7 @@ def play(plan):
                     request.url,
                     headers=request.header_dict(),
                     data=request.content(),
-                    hooks={"early_response": [early]},
+                    hooks={"early_response": [early]} if HAS_EARLY_RESPONSE else None,
                     **timeout_of(request),
                 )
                 report.response(response.status_code, response.reason, response.headers.items())
@@ -53,7 +59,7 @@ adapterkit.main(
         "proxy": True,
         "timers": ["connect_ms", "read_ms"],
         "second_request": "pooled",
-        "interim": "fields",
+        "interim": "fields" if HAS_EARLY_RESPONSE else "none",
         "body_stream": True,
     },
     play=play,

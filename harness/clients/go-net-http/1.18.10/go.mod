@@ -1,0 +1,7 @@
+module interimspec.test/go-net-http
+
+go 1.18
+
+require interimspec.test/adapterkit v0.0.0
+
+replace interimspec.test/adapterkit => ./_go
