@@ -15,20 +15,23 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * What the adapters for JVM clients share: plans from stdin, events out, and nothing else. No retry,
- * no mapping; of what {@link Session#send} throws only IOException and InterruptedException end the
- * request as failed. All else ends the process, as it would an ordinary program.
+ * no mapping; of what {@link Session#send} throws only checked exceptions, and the unchecked ones
+ * that {@link #tells} knows, end the request as failed. All else ends the process, as it would an
+ * ordinary program.
  */
 public abstract class Adapter {
     /** One fresh client object. */
     public interface Session {
         /** Returning is told as ok; the report takes what the client hands over. */
-        void send(Request request, Report report) throws IOException, InterruptedException;
+        void send(Request request, Report report) throws Exception;
 
         /** As the client's documentation says. */
-        void close();
+        void close() throws Exception;
     }
 
     static final List<String> METHODS = Arrays.asList(
@@ -37,6 +40,8 @@ public abstract class Adapter {
             "v", "plan", "http", "timers", "ca_file", "proxy", "body_limit", "requests");
     private static final Set<String> REQUEST_KEYS = Set.of("name", "method", "url", "headers",
             "body_b64", "body_pause_ms", "expect_continue", "start", "not_before_ms", "timers");
+
+    private static final Pattern JAR_VERSION = Pattern.compile("-(\\d[^/]*)\\.jar$");
 
     private final String client;
     private final String version;
@@ -63,7 +68,12 @@ public abstract class Adapter {
     }
 
     /** Makes the client object for one plan. */
-    protected abstract Session open(Plan plan) throws IOException;
+    protected abstract Session open(Plan plan) throws Exception;
+
+    /** Whether the client documents this unchecked exception as the way to tell a failure. */
+    protected boolean tells(RuntimeException error) {
+        return false;
+    }
 
     /** The kind of an error, by the client's own types; null leaves it to those of the JDK. */
     protected String kindOf(Throwable error) {
@@ -85,8 +95,18 @@ public abstract class Adapter {
         return System.getProperty("java.version");
     }
 
+    /** The version of the library that a class belongs to, by the name of the jar it was loaded from. */
+    public static String versionOf(Class<?> one) {
+        String jar = one.getProtectionDomain().getCodeSource().getLocation().getPath();
+        Matcher found = JAR_VERSION.matcher(jar);
+        if (!found.find()) {
+            throw new IllegalStateException(one + " comes from " + jar + ", which names no version");
+        }
+        return found.group(1);
+    }
+
     /** Says hello, then plays the plans of stdin one at a time, until its end. */
-    protected final void run() throws IOException {
+    protected final void run() throws Exception {
         layer("jdk", System.getProperty("java.runtime.version"));
         layer("vm", System.getProperty("java.vm.vendor") + " " + System.getProperty("java.vm.version"));
         String path = System.getenv("INTERIMSPEC_OUT");
@@ -104,7 +124,7 @@ public abstract class Adapter {
         System.exit(0);
     }
 
-    private void play(Plan plan) throws IOException {
+    private void play(Plan plan) throws Exception {
         Object[] missing = unsupported(plan);
         if (missing != null) {
             put(mapOf("event", "unsupported", "plan", plan.id, "what", missing[0],
@@ -125,10 +145,13 @@ public abstract class Adapter {
         try {
             session.send(request, report);
             report.end(null);
-        } catch (IOException error) {
+        } catch (RuntimeException error) {
+            if (!tells(error)) {
+                throw error;
+            }
             report.end(error);
-        } catch (InterruptedException error) {
-            report.end(error);
+        } catch (Exception checked) {
+            report.end(checked);
         }
     }
 

@@ -11,12 +11,23 @@ import java.security.cert.CertificateFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 
-/** A TLS context that trusts the certificates of one PEM file. */
+/** A TLS context, or trust managers, that trust the certificates of one PEM file. */
 public final class Trust {
     private Trust() {
     }
 
     public static SSLContext of(String caFile) throws IOException {
+        try {
+            SSLContext context = SSLContext.getInstance("TLS");
+            context.init(null, managers(caFile).getTrustManagers(), null);
+            return context;
+        } catch (GeneralSecurityException error) {
+            throw new IOException("the TLS context cannot be made", error);
+        }
+    }
+
+    /** For clients that ask for the trust managers themselves. */
+    public static TrustManagerFactory managers(String caFile) throws IOException {
         try (InputStream in = new FileInputStream(caFile)) {
             KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
             store.load(null, null);
@@ -27,9 +38,7 @@ public final class Trust {
             TrustManagerFactory factory =
                     TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
             factory.init(store);
-            SSLContext context = SSLContext.getInstance("TLS");
-            context.init(null, factory.getTrustManagers(), null);
-            return context;
+            return factory;
         } catch (GeneralSecurityException error) {
             throw new IOException("the trust store cannot be made", error);
         }

@@ -23,7 +23,7 @@ public final class Main extends Adapter {
         can("methods", List.of("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"));
     }
 
-    public static void main(String[] args) throws IOException {
+    public static void main(String[] args) throws Exception {
         new Main().run();
     }
 

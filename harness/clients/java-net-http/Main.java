@@ -31,7 +31,7 @@ public final class Main extends Adapter {
         can("expect_continue", true);
     }
 
-    public static void main(String[] args) throws IOException {
+    public static void main(String[] args) throws Exception {
         new Main(Arrays.asList(args).contains("--http11")).run();
     }
 

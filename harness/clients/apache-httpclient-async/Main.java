@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+package interimspec;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Future;
+import org.apache.hc.client5.http.ConnectTimeoutException;
+import org.apache.hc.client5.http.async.methods.AbstractBinResponseConsumer;
+import org.apache.hc.client5.http.config.RequestConfig;
+import org.apache.hc.client5.http.config.TlsConfig;
+import org.apache.hc.client5.http.impl.async.CloseableHttpAsyncClient;
+import org.apache.hc.client5.http.impl.async.HttpAsyncClients;
+import org.apache.hc.client5.http.impl.nio.PoolingAsyncClientConnectionManagerBuilder;
+import org.apache.hc.client5.http.protocol.HttpClientContext;
+import org.apache.hc.client5.http.ssl.ClientTlsStrategyBuilder;
+import org.apache.hc.core5.http.ConnectionClosedException;
+import org.apache.hc.core5.http.ContentType;
+import org.apache.hc.core5.http.Header;
+import org.apache.hc.core5.http.HttpException;
+import org.apache.hc.core5.http.HttpResponse;
+import org.apache.hc.core5.http.MessageConstraintException;
+import org.apache.hc.core5.http.RequestNotExecutedException;
+import org.apache.hc.core5.http.nio.support.AsyncRequestBuilder;
+import org.apache.hc.core5.http.protocol.HttpContext;
+import org.apache.hc.core5.http2.H2StreamResetException;
+import org.apache.hc.core5.http2.HttpVersionPolicy;
+import org.apache.hc.core5.util.Timeout;
+
+/** Apache HttpClient 5, the asynchronous interface. */
+public final class Main extends Adapter {
+    private Main() {
+        super("apache-httpclient-async", versionOf(CloseableHttpAsyncClient.class));
+        layer("httpcore5", versionOf(HttpException.class));
+        layer("httpcore5-h2", versionOf(HttpVersionPolicy.class));
+        can("http", List.of("1.1", "2"));
+        can("tls", true);
+        can("timers", List.of("connect_ms", "read_ms"));
+        can("interim", "fields");
+        can("phases", true);
+        can("expect_continue", true);
+    }
+
+    public static void main(String[] args) throws Exception {
+        new Main().run();
+    }
+
+    @Override
+    protected Session open(Plan plan) throws IOException {
+        PoolingAsyncClientConnectionManagerBuilder pool =
+                PoolingAsyncClientConnectionManagerBuilder.create();
+        if (plan.caFile != null) {
+            pool.setTlsStrategy(ClientTlsStrategyBuilder.create()
+                    .setSslContext(Trust.of(plan.caFile)).build());
+        }
+        pool.setDefaultTlsConfig(TlsConfig.custom().setVersionPolicy("2".equals(plan.http)
+                ? HttpVersionPolicy.FORCE_HTTP_2 : HttpVersionPolicy.FORCE_HTTP_1).build());
+        CloseableHttpAsyncClient client =
+                HttpAsyncClients.custom().setConnectionManager(pool.build()).build();
+        client.start();
+        return new Session() {
+            @Override
+            public void send(Request request, Report report) throws Exception {
+                Main.send(client, request, report);
+            }
+
+            @Override
+            public void close() throws IOException {
+                client.close();
+            }
+        };
+    }
+
+    private static void send(CloseableHttpAsyncClient client, Request request, Report report)
+            throws Exception {
+        AsyncRequestBuilder builder = AsyncRequestBuilder.create(request.method)
+                .setUri(request.url);
+        for (String[] field : request.headers) {
+            builder.addHeader(field[0], field[1]);
+        }
+        if (request.body != null) {
+            builder.setEntity(request.body, null);
+        }
+        HttpClientContext context = HttpClientContext.create();
+        context.setRequestConfig(config(request));
+        Future<Void> done = client.execute(builder.build(), new Consumer(report), context, null);
+        done.get();
+    }
+
+    @SuppressWarnings("deprecation") // setConnectTimeout: the way that all of 5.x have
+    private static RequestConfig config(Request request) {
+        RequestConfig.Builder config = RequestConfig.custom();
+        if (request.timer("connect_ms") != null) {
+            config.setConnectTimeout(Timeout.ofMilliseconds(request.timer("connect_ms")));
+        }
+        if (request.timer("read_ms") != null) {
+            config.setResponseTimeout(Timeout.ofMilliseconds(request.timer("read_ms")));
+        }
+        if (request.expectContinue) {
+            config.setExpectContinueEnabled(true);
+        }
+        return config.build();
+    }
+
+    /** Takes what the client hands over, as it comes. */
+    private static final class Consumer extends AbstractBinResponseConsumer<Void> {
+        private final Report report;
+
+        Consumer(Report report) {
+            this.report = report;
+        }
+
+        @Override
+        public void informationResponse(HttpResponse response, HttpContext context) {
+            report.interim(response.getCode(), fieldsOf(response));
+        }
+
+        @Override
+        protected void start(HttpResponse response, ContentType contentType) {
+            report.response(response.getCode(), response.getReasonPhrase(), fieldsOf(response));
+            report.body(new byte[0], 0);
+        }
+
+        @Override
+        protected int capacityIncrement() {
+            return Integer.MAX_VALUE;
+        }
+
+        @Override
+        protected void data(ByteBuffer source, boolean endOfStream) {
+            byte[] octets = new byte[source.remaining()];
+            source.get(octets);
+            report.body(octets, octets.length);
+        }
+
+        @Override
+        protected Void buildResult() {
+            return null;
+        }
+
+        @Override
+        public void releaseResources() {
+            // Nothing is held.
+        }
+
+        private static List<Object> fieldsOf(HttpResponse response) {
+            List<Object> fields = new ArrayList<>();
+            for (Header field : response.getHeaders()) {
+                fields.add(Arrays.asList(field.getName(), field.getValue()));
+            }
+            return fields;
+        }
+    }
+
+    @Override
+    protected String kindOf(Throwable error) {
+        if (error instanceof ConnectTimeoutException) {
+            return "timeout";
+        }
+        if (error instanceof ConnectionClosedException || error instanceof H2StreamResetException
+                || error instanceof RequestNotExecutedException) {
+            return "closed";
+        }
+        if (error instanceof MessageConstraintException) {
+            return "limit";
+        }
+        return error instanceof HttpException ? "protocol" : null;
+    }
+}
