@@ -13,26 +13,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from interimspec.octet_text import SHOWN_OCTETS, frame, octets
 from interimspec.report.safe import visible
 
-SHOWN_OCTETS = 400
-
 Json = Mapping[str, Any]
-
-
-def octets(text: str, limit: int = SHOWN_OCTETS) -> str:
-    """A Latin-1 string of octets as one printable line."""
-    cut = text[:limit]
-    shown = cut.encode("latin-1", "backslashreplace").decode("latin-1")
-    shown = "".join(_octet(char) for char in shown)
-    return shown + (f"… ({len(text)} octets)" if len(text) > limit else "")
-
-
-def _octet(char: str) -> str:
-    named = {"\r": "\\r", "\n": "\\n", "\t": "\\t", "\\": "\\\\"}
-    if char in named:
-        return named[char]
-    return char if 0x20 <= ord(char) < 0x7F else f"\\x{ord(char):02x}"
 
 
 def lines(evidence: Json) -> list[str]:
@@ -132,6 +116,15 @@ def _server_line(event: Json, *, short: bool = False) -> str | None:
     if kind == "request-end":
         size = event.get("body_len") or 0
         return f"request ends, {size} octets of content" if size else None
+    if kind == "frame":
+        # What a client says of itself (SETTINGS, windows, PING) differs from run to run.
+        if short and event.get("type") not in ("RST_STREAM", "GOAWAY"):
+            return None
+        return f"received {frame(event, None, limit)}"
+    if kind == "send" and "frames" in event:
+        if short and event.get("step") is None:
+            return None
+        return _sent_frames(event, limit)
     if kind == "send":
         times = event.get("times")
         count = f"{times} x " if isinstance(times, int) and times > 1 else ""
@@ -148,14 +141,28 @@ def _server_line(event: Json, *, short: bool = False) -> str | None:
         "tls-hello": "a TLS hello arrived on the plain port",
         "mixed-runs": "the connection served two runs",
         "blocked": "the client does not read: sending waits",
+        "window-blocked": "the client's flow-control window holds content back",
+        "window-open": "the client's flow-control window is open again",
     }
     if kind in named:
         return named[kind]
     if kind == "wait-limit":
         return f"the script waited too long (step {event.get('step')}) and was given up"
+    if kind == "client-reset":
+        return f"client reset stream {event.get('stream')} ({event.get('error')})"
+    if kind == "protocol-error":
+        return f"the client broke a rule: {event.get('reason')} ({event.get('error')})"
     if kind == "bad-request":
         return f"not a request: {event.get('reason')}"
     return None
+
+
+def _sent_frames(event: Json, limit: int) -> str:
+    times = event.get("times")
+    count = f"{times} x " if isinstance(times, int) and times > 1 else ""
+    sent = str(event.get("bytes") or "")
+    frames = " | ".join(frame(one, sent, limit) for one in event.get("frames") or ())
+    return f"sent     {count}{frames}"
 
 
 def _client_line(event: Json) -> str | None:

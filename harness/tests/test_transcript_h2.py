@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from interimspec import timeline
 from interimspec.judge import Verdict, judge
 from interimspec.observation import ClientFacts, Observation, ProcessEnd
+from interimspec.report.html.picture import note_words, send_words, status_of
 from interimspec.transcript import Transcript
 
 OWN = b"interimspec own r1 start #0\n"
@@ -331,3 +333,27 @@ def test_the_end_of_a_stream_is_the_servers() -> None:
     found = judge(question, wire.transcript(), told({"error": error, "at": 11}))
     assert (found.outcome, found.grade) == ("error", "pass")
     assert found.facts["closed_first"] == {"by": "server", "how": "rst_stream INTERNAL_ERROR"}
+
+
+def test_frames_are_shown_as_a_person_reads_them() -> None:
+    wire = malformed("reset")
+    evidence = {"transcript": {"clock": {"realtime_ms": T0}, "events": wire.events}, "events": []}
+    shown = [line.split(None, 2)[2] for line in timeline.lines(evidence)]
+    assert "conn 1 #0    sent     HEADERS stream 1 END_HEADERS [:status: 102]" in shown
+    assert "conn 1 #0    sent     DATA stream 1 5 octets: early" in shown
+    assert "conn 1 #0    client reset stream 1 (PROTOCOL_ERROR)" in shown
+    assert any("SETTINGS" in line for line in shown)
+    assert not any("SETTINGS" in line for line in timeline.normalised(evidence, 4096))
+
+
+def test_the_page_draws_frames() -> None:
+    events = malformed("reset").events
+    sends = [event for event in events if event["event"] == "send"]
+    assert [send_words(event) for event in sends[:3]] == [
+        "SETTINGS",
+        "102",
+        "5 octets of interim-content",
+    ]
+    assert [status_of(event) for event in sends] == [0, 102, 0, 200, 0]
+    reset = next(event for event in events if event["event"] == "client-reset")
+    assert note_words(reset) == "RST_STREAM PROTOCOL_ERROR"

@@ -15,6 +15,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ...octet_text import frame as frame_text
+from ...transcript_h2 import is_h2
 from ..model import Case
 from ..safe import visible, visible_lines
 from ..words import DELIVERED_WORDS, count_of, plain, rule_words
@@ -148,6 +150,8 @@ class _View:
         exchange = event.get("exchange")
         name = self._names.get(exchange, "") if isinstance(exchange, int) else ""
         item: Json = {"x": exchange, "conn": event.get("conn"), "name": name}
+        if kind == "send" and event.get("step") is None and is_h2(event):
+            return []  # the server's own SETTINGS and acknowledgements
         if kind == "send":
             left = event.get("first_left", event.get("left", event.get("t", 0.0)))
             item |= {"kind": "send", "from": "server", "to": "client", "text": send_words(event)}
@@ -168,7 +172,7 @@ class _View:
         words = note_words(event)
         if words is None:
             return []
-        if kind in ("client-fin", "client-rst", "accept"):
+        if kind in ("client-fin", "client-rst", "client-reset", "frame", "accept"):
             return [item | {"kind": "note", "from": "client", "to": "server", "text": words}]
         if kind == "close":
             return [item | {"kind": "note", "from": "server", "to": "client", "text": words}]
@@ -231,6 +235,11 @@ class _View:
 
     def _parts(self, event: Mapping[str, Any]) -> list[Json]:
         data = event.get("bytes")
+        if is_h2(event):
+            return [
+                {"class": "", **self._octets(frame_text(frame, data, EVENT_OCTETS))}
+                for frame in event["frames"]
+            ]
         if not isinstance(data, str):
             return [{"class": "", "gone": int(event.get("len", 0) or 0)}]
         spans = event.get("spans") or [[0, len(data), ""]]

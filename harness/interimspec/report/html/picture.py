@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...transcript_h2 import as_text, is_h2
 from ..safe import visible
 from ..words import count_of
 
@@ -17,6 +18,8 @@ Json = dict[str, Any]
 def status_of(event: Mapping[str, Any]) -> int:
     """The last status among the heads that this send carries, 0 if none."""
     status = 0
+    if is_h2(event):
+        event = as_text(event, 0)
     data = event.get("bytes")
     if isinstance(data, str):
         for start, end, name in event.get("spans") or []:
@@ -28,6 +31,8 @@ def status_of(event: Mapping[str, Any]) -> int:
 
 def send_words(event: Mapping[str, Any]) -> str:
     """`102 Processing`, `200 OK, 31 octets of content`, `1000 x 102 Processing`."""
+    if is_h2(event):
+        return _frame_words(event)
     data = event.get("bytes")
     if event.get("pieces") is not None:
         number = int(event.get("piece", 0)) + 1
@@ -56,6 +61,19 @@ def send_words(event: Mapping[str, Any]) -> str:
     return text
 
 
+def _frame_words(event: Mapping[str, Any]) -> str:
+    """What the frames mean, then those that mean something else than a head or content."""
+    others = [
+        " ".join(str(frame[key]) for key in ("type", "error") if key in frame)
+        for frame in event["frames"]
+        if frame["type"] not in ("HEADERS", "CONTINUATION", "DATA")
+    ]
+    meant = as_text(event, 0)
+    if meant["len"]:
+        others.insert(0, send_words(meant))
+    return visible(", ".join(others)) or "nothing"
+
+
 def note_words(event: Mapping[str, Any]) -> str | None:
     kind = event.get("event")
     simple = {
@@ -71,6 +89,12 @@ def note_words(event: Mapping[str, Any]) -> str | None:
     }
     if kind in simple:
         return simple[str(kind)]
+    if kind == "client-reset":
+        return visible(f"RST_STREAM {event.get('error', '')}")
+    if kind == "frame" and event.get("type") == "GOAWAY":
+        return visible(f"GOAWAY {event.get('error', '')}")
+    if kind == "protocol-error":
+        return "the client broke a rule: " + visible(str(event.get("reason", "")))
     if kind == "close":
         return "RST" if event.get("how") == "rst" else "FIN"
     if kind == "bad-request":
