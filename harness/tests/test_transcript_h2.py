@@ -49,7 +49,9 @@ class H2Wire:
             "offset": self.offset, "len": len(octets), "bytes": octets.decode("latin-1"),
             "spans": spans, "frames": frames, "alone": "n/a", "unread_before": None, **more,
         }  # fmt: skip
-        if number is not None:
+        if number is None:
+            event["step"] = None
+        else:
             event |= {"exchange": number, "stream": stream}
         self.offset += len(octets)
         self.events.append(event)
