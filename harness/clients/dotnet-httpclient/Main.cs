@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Net;
+using System.Net.Http;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using System.Threading.Tasks;
+using Interimspec;
+
+// HttpClient of .NET: a new one for each plan, SendAsync() with its defaults. With --headers-read the
+// head is asked for before the content.
+sealed class DotNetHttpClient : Adapter
+{
+    readonly HttpCompletionOption completion;
+
+    DotNetHttpClient(HttpCompletionOption completion)
+        : base(
+            "dotnet-httpclient",
+            Runtime(),
+            "{\"http\":" + HttpVersions + ",\"tls\":" + Tls + ",\"proxy\":true,\"timers\":[\"total_ms\"],"
+                + "\"phases\":" + (completion == HttpCompletionOption.ResponseHeadersRead ? "true" : "false")
+                + ",\"expect_continue\":true,\"body_stream\":true}")
+    {
+        this.completion = completion;
+        Layer(".NET", Runtime());
+    }
+
+    // HTTP/2 without TLS wants 3.0, and the one way to ask for nothing else 5.0; TLS wants an OpenSSL
+    // of the runtime's time.
+    static readonly bool Modern = Environment.Version.Major >= 5;
+    static readonly string HttpVersions = Modern ? "[\"1.1\",\"2\"]" : "[\"1.1\"]";
+    static readonly string Tls = Modern ? "true" : "false";
+
+    // The folder that the runtime is loaded from bears its version.
+    static string Runtime()
+    {
+        return Path.GetFileName(Path.GetDirectoryName(typeof(object).Assembly.Location));
+    }
+
+    static void Main(string[] args)
+    {
+        bool headersRead = args.Contains("--headers-read");
+        new DotNetHttpClient(
+            headersRead ? HttpCompletionOption.ResponseHeadersRead : HttpCompletionOption.ResponseContentRead).Run();
+    }
+
+    protected override ISession Open(Plan plan) { return new Session(plan, completion); }
+
+    // What SendAsync() and the content's stream are documented to throw.
+    protected override bool IsTold(Exception error)
+    {
+        return error is HttpRequestException || error is TaskCanceledException || error is IOException;
+    }
+
+    protected override string KindOf(Exception error)
+    {
+        if (error is TaskCanceledException) return "timeout";
+        string reason = HttpRequestErrorOf(error) ?? (error.InnerException == null ? null : HttpRequestErrorOf(error.InnerException));
+        switch (reason)
+        {
+            case "SecureConnectionError": return "tls";
+            case "ResponseEnded": return "closed";
+            case "InvalidResponse":
+            case "HttpProtocolError": return "protocol";
+            case "ConfigurationLimitExceeded": return "limit";
+        }
+        string socket = null;
+        for (Exception one = error; one != null; one = one.InnerException)
+        {
+            if (one is System.Net.Sockets.SocketException) return null;
+            if (one is IOException && one.InnerException == null) socket = "closed";
+        }
+        // Before .NET 8 what is wrong with an answer has no type of its own.
+        return socket ?? (error.InnerException == null ? "protocol" : null);
+    }
+
+    // Since .NET 8; asked for by name, as the one compiler at hand cannot read that runtime's metadata.
+    static string HttpRequestErrorOf(Exception error)
+    {
+        var property = error.GetType().GetProperty("HttpRequestError");
+        return property == null ? null : property.GetValue(error).ToString();
+    }
+
+    sealed class Session : ISession
+    {
+        readonly HttpClient client;
+        readonly HttpCompletionOption completion;
+        readonly Plan plan;
+
+        public Session(Plan plan, HttpCompletionOption completion)
+        {
+            this.plan = plan;
+            this.completion = completion;
+            var handler = new HttpClientHandler();
+            if (plan.Proxy != null) handler.Proxy = new WebProxy(plan.Proxy);
+            if (plan.CaFile != null) handler.ServerCertificateCustomValidationCallback = TrustOnly(plan.CaFile);
+            client = new HttpClient(handler);
+        }
+
+        static Func<HttpRequestMessage, X509Certificate2, X509Chain, SslPolicyErrors, bool> TrustOnly(string caFile)
+        {
+            var authorities = new X509Certificate2Collection();
+            authorities.Import(caFile);
+            return (message, certificate, chain, errors) =>
+            {
+                dynamic policy = chain.ChainPolicy; // TrustMode and CustomTrustStore: since 5.0
+                policy.TrustMode = (dynamic)Enum.Parse(((object)policy.TrustMode).GetType(), "CustomRootTrust");
+                policy.CustomTrustStore.AddRange(authorities);
+                policy.RevocationMode = X509RevocationMode.NoCheck;
+                return (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) == SslPolicyErrors.None
+                    && chain.Build(certificate);
+            };
+        }
+
+        public void Dispose() { client.Dispose(); }
+
+        public void Send(Request request, Report report)
+        {
+            // Timeout is a property of the client, and fixed once a request was made.
+            int? total = request.Timer("total_ms");
+            if (total != null && client.Timeout.TotalMilliseconds != total)
+                client.Timeout = TimeSpan.FromMilliseconds(total.Value);
+            using (HttpRequestMessage message = Message(request))
+            using (HttpResponseMessage response = client.SendAsync(message, completion).GetAwaiter().GetResult())
+            {
+                report.Response((int)response.StatusCode, response.ReasonPhrase, Fields(response));
+                report.ReadAll(response.Content.ReadAsStreamAsync().GetAwaiter().GetResult());
+            }
+        }
+
+        HttpRequestMessage Message(Request request)
+        {
+            var message = new HttpRequestMessage(new HttpMethod(request.Method), request.Url);
+            if (Modern)
+            {
+                message.Version = plan.Http == "2" ? new Version(2, 0) : HttpVersion.Version11;
+                dynamic modern = message; // VersionPolicy: since 5.0
+                modern.VersionPolicy =
+                    (dynamic)Enum.Parse(((object)modern.VersionPolicy).GetType(), "RequestVersionExact");
+            }
+            if (request.Body != null)
+                message.Content = request.HasPauses
+                    ? (HttpContent)new StreamContent(request.BodyStream())
+                    : new ByteArrayContent(request.Body);
+            if (request.HasPauses) message.Content.Headers.ContentLength = request.Body.Length;
+            foreach (var field in request.Headers)
+                if (!message.Headers.TryAddWithoutValidation(field.Key, field.Value) && message.Content != null)
+                    message.Content.Headers.TryAddWithoutValidation(field.Key, field.Value);
+            if (request.ExpectContinue) message.Headers.ExpectContinue = true;
+            return message;
+        }
+
+        static IEnumerable<KeyValuePair<string, string>> Fields(HttpResponseMessage response)
+        {
+            return from field in response.Headers.Concat(response.Content.Headers)
+                   from value in field.Value
+                   select new KeyValuePair<string, string>(field.Key, value);
+        }
+    }
+}
