@@ -83,12 +83,16 @@ class Can:
     expect_continue: bool = False
     body_stream: bool = False
     methods: tuple[str, ...] = METHODS
+    concurrent: bool = False  # requests at the same time on one client object
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        said = {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in vars(self).items()
         }
+        if not self.concurrent:  # left out of hello by those who cannot
+            del said["concurrent"]
+        return said
 
 
 @dataclass(frozen=True)
@@ -305,6 +309,7 @@ def _read_can(table: Table, base: Can | None) -> Can:
         expect_continue=table.flag("expect_continue", start.expect_continue),
         body_stream=table.flag("body_stream", start.body_stream),
         methods=table.texts("methods", start.methods),
+        concurrent=table.flag("concurrent", start.concurrent),
     )
     table.finish()
     return can

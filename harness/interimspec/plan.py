@@ -22,6 +22,7 @@ CONNECT_MS = 2000
 AFTER_SCRIPT_MS = 4000  # where a scenario does not ask about timers, they outlast it by so much
 PROBE_LEAST_MS = 3000
 PROBE_AFTER_SCRIPT_MS = 2000
+TOGETHER_MS = 100  # a probe beside the main request: its connection is there by then
 LATE_MS = 150  # a late probe: so long after the end of the script
 NO_TIMER_SPARE_MS = 4000  # a client without timers, where nobody asks about timers
 PERSISTENT = 3  # whoever tries so often is not given L for each attempt any more
@@ -29,7 +30,7 @@ PERSISTENT_MS = 7000
 SPARE_MS = 2000  # the second that L has, and one more before a process is killed
 HTTP_OF_TRANSPORT = {"h1": "1.1", "h1s": "1.1", "h2c": "2", "h2": "2", "h3": "3"}
 
-PROBES = ("at-once", "late", "none")
+PROBES = ("at-once", "late", "together", "none")
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,8 @@ def missing(scenario: Scenario, transport: str, can: Can) -> str | None:
     for method in (request.method, scenario.probe_request.method):
         if method not in can.methods:
             return f"method {method}"
+    if scenario.probe == "together" and not can.concurrent:
+        return "two requests at once"
     if request.expect_continue and not can.expect_continue:
         return "Expect: 100-continue"
     if request.body_pauses and not can.body_stream:
@@ -137,6 +140,8 @@ def build(
     if wants_probe(probe, can):
         probe_ms = max(PROBE_LEAST_MS, script_ms + PROBE_AFTER_SCRIPT_MS)
         requests.append(_probe(scenario, url, can, probe_at, probe_ms))
+        if probe == "together":
+            requests[-1] |= {"start": "with-previous", "not_before_ms": TOGETHER_MS}
     data: dict[str, Any] = {
         "v": 1,
         "plan": plan_id,

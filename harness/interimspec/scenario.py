@@ -62,7 +62,7 @@ class Scenario:
     transports: tuple[str, ...]
     request: RequestSpec
     timers: TimerSpec
-    probe: str  # at-once, late, both, none
+    probe: str  # at-once, late, both, together, none
     probe_request: RequestSpec  # what it asks, of the resource `probe`
     expect: ExpectSpec
     vary: VarySpec | None

@@ -56,7 +56,7 @@ OUTCOMES = (
     "crash",
 )
 GRADES = ("pass", "warn", "fail", "danger", "info")
-PROBES = ("at-once", "late", "both", "none")
+PROBES = ("at-once", "late", "both", "together", "none")
 PROBE_KEYS = ("when", "method", "fields", "body")
 #: What `facts` may name, and the words each may say; None: a number.
 FACTS: Mapping[str, tuple[str, ...] | None] = {

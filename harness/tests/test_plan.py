@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import pytest
 from driver_kit import MakeScenario
@@ -126,6 +127,15 @@ def test_a_probe_may_be_another_request(make_scenario: MakeScenario) -> None:
     assert base64.b64decode(probe["body_b64"]) == b"abc"
     assert probe["headers"] == [["X-A", "1"]]
     assert plan.missing(scenario, "h1", Can(methods=("GET",))) == "method PUT"
+
+
+def test_a_probe_beside_the_main_request(make_scenario: MakeScenario) -> None:
+    scenario = make_scenario("probe: together\n")
+    can = replace(ALL, concurrent=True)
+    probe = build(scenario, can, probe="together").data["requests"][1]
+    assert (probe["start"], probe["not_before_ms"]) == ("with-previous", 100)
+    assert plan.missing(scenario, "h1", ALL) == "two requests at once"
+    assert plan.missing(scenario, "h1", can) is None
 
 
 def test_both_probes_are_two_runs(make_scenario: MakeScenario) -> None:

@@ -26,6 +26,7 @@ import (
 type Can struct {
 	HTTP           []string `json:"http"`
 	TLS            bool     `json:"tls"`
+	Concurrent     bool     `json:"concurrent,omitempty"`
 	Proxy          bool     `json:"proxy"`
 	Timers         []string `json:"timers"`
 	SecondRequest  string   `json:"second_request"`

@@ -33,7 +33,7 @@ func main() {
 		Can: kit.Can{
 			HTTP: []string{"1.1", "2"}, TLS: true, Proxy: true, Timers: []string{"total_ms"},
 			SecondRequest: "pooled", NotBefore: true, Interim: interim, Phases: true,
-			ExpectContinue: true, BodyStream: true,
+			ExpectContinue: true, BodyStream: true, Concurrent: true,
 		},
 		Open: open,
 	})
