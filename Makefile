@@ -12,11 +12,12 @@ CFLAGS ?= -O2 -g
 C_WARNINGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wswitch-enum -Wstrict-prototypes
 
 .DELETE_ON_ERROR:
-.PHONY: help report setup server test test-server test-harness mutants lint bench clean
+.PHONY: help report setup clients server test test-server test-harness mutants lint bench clean
 
 help:
 	@echo "make report   run every client that this machine has, then write and show the report"
 	@echo "make setup    packages, server, Python environment; nothing is done twice"
+	@echo "make clients  get every client at every version; make report needs none of them"
 	@echo "make test     all tests"
 	@echo "make mutants  which faulty clients each scenario catches"
 	@echo "make lint     formatting, linters, types"
@@ -29,6 +30,11 @@ help:
 report: setup
 	$(VENV)/bin/interimspec run $(RUN_FLAGS) || test $$? -eq 1 || test $$? -eq 6
 	$(VENV)/bin/interimspec report
+
+# All clients at all versions: takes an hour and some gigabytes the first time, and goes on where it
+# was interrupted. What could not be had is said with the reason, and is no failure of make.
+clients: setup
+	$(VENV)/bin/interimspec clients install || test $$? -eq 1
 
 setup: $(BUILD)/packages.stamp server $(SUPERVISE) $(VENV)/ready.stamp
 

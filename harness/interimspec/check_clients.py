@@ -1,100 +1,122 @@
 # SPDX-License-Identifier: MIT
-"""`interimspec clients check NAME`: the controls against one or more clients, for who adds one."""
+"""Whether adapters keep the contract: the controls, refusals, timers and events, for who adds one.
+
+`interimspec clients check NAME` comes here. Each line says what was asked; what failed says why,
+and where in harness/clients/README.md the rule stands.
+"""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import secrets
 import tempfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from interimspec import paths
-from interimspec.clients import Row, TomlError, load_manifests, rows_of, select
+from interimspec import contract, paths
+from interimspec.clients import Row
 from interimspec.control_table import CONTROLS
 from interimspec.controls import AdapterPlayer, ControlResult, run_controls
-from interimspec.errors import InterimspecError
 from interimspec.install import NotInstalled, ensure
 from interimspec.server import Options, Server
 
-PASSED, FAILED, HARNESS, USAGE = 0, 1, 3, 4
+Say = Callable[[str], None]
+
+PASSED, FAILED, HARNESS = 0, 1, 3
+
+_PLACE_OF_CONTROLS = "harness/clients/README.md, 'Controls: proof before blame'"
+_PLACE_OF_HELLO = "harness/clients/README.md, 'Events' (hello) and 'client.toml' ([can])"
 
 
-def main(arguments: Sequence[str]) -> int:
-    """The command: 0 all pass, 1 a control fails, 3 a fault of the harness, 4 usage."""
-    parser = argparse.ArgumentParser(
-        prog="interimspec clients check",
-        description="Play the controls, in which no interim response occurs, against clients.",
-    )
-    parser.add_argument("names", nargs="+", metavar="NAME", help="as in requests, urllib3@1.*")
-    parser.add_argument(
-        "--control", action="append", choices=CONTROLS, help="only this one; may be given again"
-    )
-    parser.add_argument(
-        "--clients", type=Path, default=paths.HARNESS / "clients", metavar="DIR",
-        help="where the clients are",
-    )  # fmt: skip
-    try:
-        options = parser.parse_args(arguments)
-    except SystemExit as error:
-        return USAGE if error.code else PASSED
-    try:
-        rows = [row for m in load_manifests(options.clients) for row in rows_of(m)]
-    except (TomlError, OSError) as error:
-        print(error)
-        return USAGE
-    chosen = select(rows, options.names)
-    if not chosen:
-        known = ", ".join(sorted({row.name for row in rows}))
-        print(f"no client matches {' '.join(options.names)}; known: {known}")
-        return USAGE
-    try:
-        return asyncio.run(_check(chosen, tuple(options.control or CONTROLS)))
-    except InterimspecError as error:
-        print(error)
-        return HARNESS
+def check(
+    rows: Sequence[Row],
+    say: Say = print,
+    *,
+    controls: Sequence[str] = tuple(CONTROLS),
+    contract_too: bool = True,
+) -> int:
+    """Checks each row: 0 all keep it, 1 one does not, 3 one could not be asked."""
+    return asyncio.run(_check(rows, say, tuple(controls), contract_too))
 
 
-async def _check(rows: Sequence[Row], names: tuple[str, ...]) -> int:
+async def _check(rows: Sequence[Row], say: Say, names: tuple[str, ...], contract_too: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="interimspec-check-") as folder:
-        place = Path(folder)
         server = Server(Options(catalogue=paths.SCENARIOS / "controls"))
         await server.start()
         try:
-            states = [await _check_row(row, server, place, names) for row in rows]
+            states = [
+                await _check_row(row, server, Path(folder), say, names, contract_too)
+                for row in rows
+            ]
         finally:
             await server.stop()
     return max(states)
 
 
-async def _check_row(row: Row, server: Server, place: Path, names: tuple[str, ...]) -> int:
+async def _check_row(
+    row: Row, server: Server, place: Path, say: Say, names: tuple[str, ...], contract_too: bool
+) -> int:
     try:
-        environment = await asyncio.to_thread(ensure, row, paths.BUILD, print)
+        environment = await asyncio.to_thread(ensure, row, paths.BUILD, say)
     except NotInstalled as error:
-        print(f"{row.id}: {error}")
+        say(f"{row.id}: {error}")
         return HARNESS
     player = AdapterPlayer(environment, place / "scratch")
-    print(row.id)
+    token = "c" + secrets.token_hex(3)
+    say(row.id)
+    failed: list[str] = []
+    asked: Counter[contract.Rule] = Counter()
+    wrong: set[contract.Rule] = set()
+
+    def tell_control(result: ControlResult) -> None:
+        place = _PLACE_OF_HELLO if result.name == "hello" else _PLACE_OF_CONTROLS
+        if _tell(say, result.name, result.skipped, result.problems, place):
+            failed.append(result.name)
+
+    def tell_rule(verdict: contract.Verdict) -> None:
+        asked[verdict.rule] += 1
+        if not verdict.passed:
+            problems = [f"{verdict.question}: {problem}" for problem in verdict.problems]
+            _tell(say, verdict.rule.name, None, problems, str(verdict.rule))
+            failed.append(verdict.question)
+            wrong.add(verdict.rule)
+
     try:
-        results = await run_controls(
-            row, server.control, player, names=names, token="c" + secrets.token_hex(3), report=_show
+        await run_controls(
+            row, server.control, player, names=names, token=token, report=tell_control
         )
+        if contract_too:
+            await contract.inspect(row, player, token, tell_rule)
+            for rule, count in asked.items():
+                if rule not in wrong:
+                    say(f"  {rule.name:<15} passed   {count} asked")
     finally:
         await player.close()
-    return PASSED if all(result.passed for result in results) else FAILED
+    words = player.stderr_tail.decode("utf-8", "replace").strip().splitlines()
+    if failed and words:
+        say("  its last words on standard error:")
+        for line in words[-5:]:
+            say(f"    {line[:200]}")
+    kept = "keeps the contract" if contract_too and len(names) == len(CONTROLS) else "passed"
+    say(f"{row.id}: {len(failed)} problems" if failed else f"{row.id}: {kept}")
+    return FAILED if failed else PASSED
 
 
-def _show(result: ControlResult) -> None:
-    if result.skipped:
-        print(f"  {result.name:<15} skipped  {result.skipped}")
-    elif result.passed:
-        print(f"  {result.name:<15} passed")
+def _tell(say: Say, name: str, skipped: str | None, problems: Sequence[str], place: str) -> bool:
+    if skipped:
+        say(f"  {name:<15} skipped  {skipped}")
+    elif not problems:
+        say(f"  {name:<15} passed")
     else:
-        print(f"  {result.name:<15} FAILED   " + "; ".join(result.problems))
+        say(f"  {name:<15} FAILED   " + "; ".join(problems))
+        say(f"  {'':<15}          see {place}")
+    return bool(problems)
 
 
 if __name__ == "__main__":
     import sys
 
-    sys.exit(main(sys.argv[1:]))
+    from interimspec.cli import main
+
+    sys.exit(main(["clients", "check", *sys.argv[1:]]))

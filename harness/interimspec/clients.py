@@ -171,6 +171,12 @@ def detect(manifest: Manifest, version: str) -> Detection:
     return Detection(True, version=found)
 
 
+def forget_what_was_found() -> None:
+    """Look anew: something has been installed on this machine since."""
+    debian.forget()
+    _probe_version.cache_clear()
+
+
 @cache
 def _probe_version(needs: Needs) -> str | None:
     try:
@@ -248,6 +254,7 @@ __all__ = [
     "Variant",
     "detect",
     "detect_row",
+    "forget_what_was_found",
     "load_manifest",
     "load_manifests",
     "rows_of",

@@ -16,6 +16,11 @@ def missing(packages: Iterable[str]) -> tuple[str, ...]:
     return () if installed is None else tuple(name for name in packages if name not in installed)
 
 
+def forget() -> None:
+    """Ask anew: packages have been installed since."""
+    _installed.cache_clear()
+
+
 @cache
 def _installed() -> frozenset[str] | None:
     try:
@@ -33,4 +38,4 @@ def _installed() -> frozenset[str] | None:
     return frozenset(pair[0] for pair in pairs if len(pair) == 2 and pair[1] == "installed")
 
 
-__all__ = ["missing"]
+__all__ = ["forget", "missing"]

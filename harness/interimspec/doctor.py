@@ -28,7 +28,7 @@ from typing import Any
 from interimspec import clients, install, paths
 
 OK, LATER, LACKS, BROKEN = "ok", "later", "lacks", "broken"
-_MARKS = {OK: "ok", LATER: "to install", LACKS: "missing", BROKEN: "broken"}
+MARKS = {OK: "ok", LATER: "to install", LACKS: "missing", BROKEN: "broken"}
 _NETLINK_SOCK_DIAG = 4
 _SECONDS = 10.0
 _LEAST_FILES = 1024
@@ -77,7 +77,7 @@ def render(findings: Iterable[Finding]) -> str:
             area = finding.area
             lines += ["", area] if lines else [area]
         lines.append(
-            f"  {finding.name:<{width}}  {_MARKS[finding.state]:<10}  {finding.text}".rstrip()
+            f"  {finding.name:<{width}}  {MARKS[finding.state]:<10}  {finding.text}".rstrip()
         )
         if finding.how and finding.state in (LACKS, BROKEN):
             lines.append(f"  {'':<{width}}  {'':<10}  -> {finding.how}")
@@ -312,10 +312,10 @@ def _client(path: Path, build_dir: Path) -> list[Finding]:
         manifest = clients.load_manifest(path)
     except clients.TomlError as error:
         return [Finding("clients", path.parent.name, BROKEN, str(error), "correct the manifest")]
-    return [_row(row, build_dir) for row in clients.rows_of(manifest)]
+    return [of_row(row, build_dir) for row in clients.rows_of(manifest)]
 
 
-def _row(row: clients.Row, build_dir: Path) -> Finding:
+def of_row(row: clients.Row, build_dir: Path) -> Finding:
     detection = clients.detect_row(row)
     if not detection.present:
         return Finding("clients", row.id, LACKS, ", ".join(detection.missing), detection.how)

@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -278,6 +279,23 @@ METHODS: Mapping[str, Callable[[Building], None]] = {
 
 # ---------------------------------------------------------------- processes
 
+_running: set[subprocess.Popen[bytes]] = set()
+_stopping = threading.Event()
+
+
+def stop_all() -> None:
+    """Kills every installer that runs, and lets none begin: for who is interrupted."""
+    _stopping.set()
+    for process in list(_running):
+        _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
 
 def _call(row: Row, command: list[str], folder: Path, more: Mapping[str, str]) -> None:
     env = {key: value for key, value in os.environ.items() if key not in _UNWANTED_ENV}
@@ -285,6 +303,8 @@ def _call(row: Row, command: list[str], folder: Path, more: Mapping[str, str]) -
     env.update(more)
     env.update({key: row.expand(value, folder) for key, value in row.manifest.install.env.items()})
     shown = Path(command[0]).name
+    if _stopping.is_set():
+        raise NotInstalled("interrupted")
     try:
         process = subprocess.Popen(
             command,
@@ -299,6 +319,9 @@ def _call(row: Row, command: list[str], folder: Path, more: Mapping[str, str]) -
         raise NotInstalled(
             f"{shown} cannot be started: {error.strerror}", row.manifest.needs.how
         ) from error
+    _running.add(process)
+    if _stopping.is_set():
+        _kill(process)
     try:
         output, _ = process.communicate(timeout=_DEADLINE_SECONDS)
     except subprocess.TimeoutExpired:
@@ -307,8 +330,9 @@ def _call(row: Row, command: list[str], folder: Path, more: Mapping[str, str]) -
         ) from None
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+            _kill(process)
             process.wait()
+        _running.discard(process)
     if process.returncode != 0:
         lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines()]
         words = [line for line in lines if line and not line.startswith("WARNING")]
@@ -338,5 +362,6 @@ __all__ = [
     "locked",
     "python_of",
     "sources",
+    "stop_all",
     "with_sources",
 ]

@@ -92,6 +92,8 @@ var requestKeys = map[string]bool{
 	"timers": true,
 }
 
+var timerKeys = map[string]bool{"connect_ms": true, "read_ms": true, "total_ms": true}
+
 // readPlan also names the first thing in the plan that the client cannot do, and its value.
 func readPlan(line []byte, can Can) (*Plan, string, any) {
 	var keys struct {
@@ -113,6 +115,12 @@ func readPlan(line []byte, can Can) (*Plan, string, any) {
 	for _, request := range keys.Requests {
 		if key := unknownKey(request, requestKeys); key != "" {
 			return plan, key, request[key]
+		}
+	}
+	for _, holder := range append([]map[string]any{top}, keys.Requests...) {
+		timers, _ := holder["timers"].(map[string]any)
+		if key := unknownKey(timers, timerKeys); key != "" {
+			return plan, key, timers[key]
 		}
 	}
 	what, value := unsupported(plan, can)

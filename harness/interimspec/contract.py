@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: MIT
+"""Whether an adapter keeps the contract of harness/clients/README.md, beyond the controls.
+
+    refusals(row)       plans that this client must answer with `unsupported`, and no request
+    check_refusal       what it answered
+    timer_probes(row)   each timer that is claimed, set alone, against a peer that keeps silent
+    check_timer         whether that timer, and no other, ended the wait
+    inspect             plays all of it, and says what is wrong and where the rule stands
+
+The controls set all timers at once, so that one that is claimed and never set hides behind
+another; here each is alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from interimspec.clients import Row
+from interimspec.controls import NOTHING_SECONDS, expected_of
+from interimspec.manifest import HTTP_VERSIONS, TIMERS
+from interimspec.observation import event_problem
+
+Event = Mapping[str, Any]
+
+REFUSAL_SECONDS = 10.0
+TIMER_MS = 2000  # some runtimes have timers of half a second only
+CONNECT_TIMER_MS = 1500  # beyond the second after which Linux sends a SYN again
+TIMER_SECONDS = 25.0
+_README = "harness/clients/README.md"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the contract: its name here, and the heading under which it stands."""
+
+    name: str
+    heading: str
+
+    def __str__(self) -> str:
+        return f"{_README}, {self.heading!r}"
+
+
+REFUSES = Rule("refuses", "A plan")
+SCHEMA = Rule("events", "Events")
+TIMER = Rule("timer", "A plan")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One question that was asked of an adapter; no problem means that it kept the rule."""
+
+    rule: Rule
+    question: str
+    problems: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return not self.problems
+
+
+class Player(Protocol):
+    """Gives a plan to the adapter; `interimspec.controls.AdapterPlayer` has it."""
+
+    async def play(self, plan: Mapping[str, Any], seconds: float) -> tuple[Event, ...]: ...
+
+
+# ---------------------------------------------------------------- what must be refused
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A change to a plain plan that the client cannot, or must not, go along with."""
+
+    what: str
+    plan: Mapping[str, Any]  # keys that the plan has besides, or otherwise
+    request: Mapping[str, Any]  # the same for its request
+    second: bool = False  # whether it asks for a second request
+
+
+def refusals(row: Row) -> tuple[Refusal, ...]:
+    """All that this row's `can` leaves out, and keys and values that nobody knows."""
+    can = row.can
+    found = [
+        Refusal("a key of a plan that nobody knows", {"no-such-key": 1}, {}),
+        Refusal("a key of a request that nobody knows", {}, {"no-such-key": 1}),
+        Refusal("a timer that nobody knows", {"timers": {"idle_ms": 1000}}, {}),
+        Refusal("a version of the plan that nobody knows", {"v": 2}, {}),
+        Refusal("an HTTP version that nobody knows", {"http": "0.9"}, {}),
+    ]
+    for version in HTTP_VERSIONS:
+        if version not in can.http:
+            found.append(
+                Refusal(f"HTTP/{version}, which `can.http` leaves out", {"http": version}, {})
+            )
+    for timer in TIMERS:
+        if timer not in can.timers:
+            left_out = f"{timer}, which `can.timers` leaves out"
+            found.append(Refusal(left_out, {"timers": {timer: 1000}}, {}))
+            found.append(Refusal(f"{left_out}, on a request", {}, {"timers": {timer: 1000}}))
+    if not can.proxy:
+        found.append(Refusal("a proxy, without `can.proxy`", {"proxy": "http://127.0.0.1:9/"}, {}))
+    if not can.expect_continue:
+        found.append(
+            Refusal(
+                "Expect: 100-continue, without `can.expect_continue`",
+                {},
+                {"method": "POST", "body_b64": "eA==", "expect_continue": True},
+            )
+        )
+    if not can.body_stream:
+        found.append(
+            Refusal(
+                "content with pauses, without `can.body_stream`",
+                {},
+                {"method": "POST", "body_b64": "eHk=", "body_pause_ms": [[1, 10]]},
+            )
+        )
+    if not can.not_before:
+        found.append(
+            Refusal("a time for the request, without `can.not_before`", {}, {"not_before_ms": 50})
+        )
+    if can.second_request == "none":
+        found.append(Refusal("a second request, without `can.second_request`", {}, {}, second=True))
+    return tuple(found)
+
+
+def refusal_plan(refusal: Refusal, name: str, url: str) -> dict[str, Any]:
+    """The plan to give to the adapter."""
+    request = {"name": "main", "method": "GET", "url": url, **refusal.request}
+    requests = [request]
+    if refusal.second:
+        requests.append({"name": "again", "method": "GET", "url": url})
+    return {**_plain(name), "requests": requests, **refusal.plan}
+
+
+def check_refusal(events: Sequence[Event]) -> list[str]:
+    """`unsupported`, then `done`, and nothing else: no request may have been made."""
+    kinds = [str(event.get("event")) for event in events]
+    if kinds == ["unsupported", "done"]:
+        return []
+    if not kinds:
+        return ["no answer; expected `unsupported`, then `done`"]
+    told = ", ".join(f"`{kind}`" for kind in kinds[:6])
+    return [f"answered {told}; expected `unsupported`, then `done`"]
+
+
+# ---------------------------------------------------------------- timers
+
+
+def check_timer(
+    row: Row, timer: str, timer_ms: int, connects: int, events: Sequence[Event]
+) -> list[str]:
+    """Whether the timer ended the wait, not before its time; `connects` is how often it tried."""
+    silence = expected_of("silence", row)
+    ends = [event for event in events if event.get("event") == "end"]
+    if not ends:
+        if "nothing" in silence.told:
+            return []  # by its own default it goes on: a variant that does not is what shows it
+        return [
+            f"{timer} is claimed, but with it set alone nothing was told in {TIMER_SECONDS:.0f} s"
+        ]
+    end = ends[-1]
+    error = end.get("error") or {}
+    kinds = silence.kinds or ("timeout",)
+    if end.get("told") != "failed" or error.get("kind") not in kinds:
+        how = f"{error.get('kind')} ({error.get('type')}: {error.get('message')})"[:300]
+        said = f"failed: {how}" if end.get("told") == "failed" else str(end.get("told"))
+        return [f"with {timer} set alone told {said}; expected failed, {' or '.join(kinds)}"]
+    elapsed_ms = float(end["at"]) - float(end["started"])
+    factor = elapsed_ms / timer_ms / max(connects, 1)
+    least, most = silence.elapsed or (0.9, 1.5)
+    if timer == "connect_ms":
+        # How often a connection was tried cannot be seen: only that it was given up, by the timer.
+        factor, least, most = elapsed_ms / timer_ms, 0.9, TIMER_SECONDS * 1000 / timer_ms
+    if least <= factor <= most:
+        return []
+    return [f"with {timer} set alone told after {factor:.2f} of it; expected {least} to {most:.1f}"]
+
+
+class _Silent:
+    """A peer that accepts and reads, and never answers; it counts the requests."""
+
+    def __init__(self, server: asyncio.Server) -> None:
+        self._server = server
+        self.requests = 0
+        self.port: int = server.sockets[0].getsockname()[1]
+
+
+@contextlib.asynccontextmanager
+async def _silent_peer() -> AsyncIterator[_Silent]:
+    peers: list[_Silent] = []
+    open_now: set[asyncio.StreamWriter] = set()
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_now.add(writer)
+        try:
+            seen = b""
+            while octets := await reader.read(65536):
+                # An adapter that sends a request again on the same connection counts twice.
+                before = seen.count(b"\r\n\r\n")
+                seen += octets
+                peers[0].requests += seen.count(b"\r\n\r\n") - before
+        except OSError:
+            pass
+        finally:
+            open_now.discard(writer)
+            writer.close()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    peers.append(_Silent(server))
+    try:
+        yield peers[0]
+    finally:
+        server.close()
+        for writer in list(open_now):
+            writer.transport.abort()
+        await server.wait_closed()
+
+
+@contextlib.contextmanager
+def unanswering_port() -> Iterator[int]:
+    """A loopback port whose SYNs go unanswered: it listens, and its queue is kept full."""
+    fillers: list[socket.socket] = []
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port: int = listener.getsockname()[1]
+        try:
+            for _ in range(4):
+                filler = socket.socket()
+                fillers.append(filler)
+                filler.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    filler.connect(("127.0.0.1", port))
+            yield port
+        finally:
+            for filler in fillers:
+                filler.close()
+
+
+# ---------------------------------------------------------------- playing
+
+
+async def inspect(
+    row: Row, player: Player, token: str, report: Callable[[Verdict], None] = lambda one: None
+) -> tuple[Verdict, ...]:
+    """All questions, one after the other; `token` begins the names of the plans."""
+    verdicts: list[Verdict] = []
+
+    def add(verdict: Verdict) -> None:
+        verdicts.append(verdict)
+        report(verdict)
+
+    seen: list[Event] = []
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound, so that nobody else gets it; nobody listens
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+        for number, refusal in enumerate(refusals(row)):
+            plan = refusal_plan(refusal, f"{token}-r{number}", url)
+            events = await player.play(plan, REFUSAL_SECONDS)
+            seen += events
+            add(Verdict(REFUSES, refusal.what, tuple(check_refusal(events))))
+    for timer in row.can.timers:
+        events, problems = await _play_timer(row, player, timer, f"{token}-{timer.split('_')[0]}")
+        seen += events
+        add(Verdict(TIMER, f"{timer} ends a wait", tuple(problems)))
+    add(Verdict(SCHEMA, "events are as events.json says", tuple(_schema_problems(seen))))
+    return tuple(verdicts)
+
+
+async def _play_timer(
+    row: Row, player: Player, timer: str, name: str
+) -> tuple[tuple[Event, ...], list[str]]:
+    tells = "nothing" not in expected_of("silence", row).told
+    seconds = TIMER_SECONDS if tells else NOTHING_SECONDS
+    if timer == "connect_ms":
+        with unanswering_port() as port:
+            plan = _timer_plan(name, port, timer, CONNECT_TIMER_MS)
+            events = await player.play(plan, seconds)
+        return events, check_timer(row, timer, CONNECT_TIMER_MS, 1, events)
+    async with _silent_peer() as peer:
+        events = await player.play(_timer_plan(name, peer.port, timer, TIMER_MS), seconds)
+        requests = peer.requests
+    return events, check_timer(row, timer, TIMER_MS, requests, events)
+
+
+def _timer_plan(name: str, port: int, timer: str, timer_ms: int) -> dict[str, Any]:
+    request = {"name": "main", "method": "GET", "url": f"http://127.0.0.1:{port}/"}
+    return {**_plain(name), "timers": {timer: timer_ms}, "requests": [request]}
+
+
+def _plain(name: str) -> dict[str, Any]:
+    return {
+        "v": 1,
+        "plan": name,
+        "http": "1.1",
+        "timers": {},
+        "ca_file": None,
+        "proxy": None,
+        "body_limit": 65536,
+    }
+
+
+def _schema_problems(events: Sequence[Event]) -> list[str]:
+    problems = []
+    for event in events:
+        problem = (
+            f"a line that is no event: {event.get('text')!r:.200}"
+            if event.get("event") == "bad-line"
+            else event_problem(event)
+        )
+        if problem and problem not in problems:
+            problems.append(problem)
+    return problems[:10]

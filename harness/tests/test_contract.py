@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""What adapters must refuse and timers that must fire: found where they are not, in every one."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from adapter_bench import CLIENTS, installed
+from driver_kit import MakeRow
+
+from interimspec import contract
+from interimspec.clients import Row, load_manifests, rows_of
+from interimspec.controls import AdapterPlayer
+from interimspec.install import ensure
+from interimspec.observation import plan_problem
+from interimspec.paths import BUILD
+
+ROWS = [row for one in load_manifests(CLIENTS) for row in rows_of(one, all_versions=False)]
+
+Event = dict[str, Any]
+
+
+def end(after_ms: float, told: str = "failed", kind: str = "timeout") -> tuple[Event, ...]:
+    error = {"kind": kind, "type": "T", "message": "m"} if told == "failed" else None
+    return ({"event": "end", "started": 0.0, "at": after_ms, "told": told, "error": error},)
+
+
+def test_all_that_is_not_claimed_is_asked_for(make_row: MakeRow) -> None:
+    row = make_row(timers=("read_ms",), second_request="none", not_before=False)
+    asked = " | ".join(one.what for one in contract.refusals(row))
+    for words in (
+        "connect_ms",
+        "total_ms",
+        "HTTP/2",
+        "proxy",
+        "second request",
+        "Expect",
+        "pauses",
+    ):
+        assert words in asked
+    assert "read_ms, which" not in asked
+    claims = make_row(
+        http=("1.1", "2", "3"),
+        timers=("connect_ms", "read_ms", "total_ms"),
+        proxy=True,
+        expect_continue=True,
+        body_stream=True,
+    )
+    for refusal in contract.refusals(claims):
+        assert "nobody knows" in refusal.what
+        assert plan_problem(contract.refusal_plan(refusal, "p", "http://x/")) is not None
+
+
+@pytest.mark.parametrize(
+    ("kinds", "passes"),
+    [
+        (["unsupported", "done"], True),
+        (["end", "done"], False),
+        (["unsupported", "end", "done"], False),
+        (["unsupported"], False),
+        ([], False),
+    ],
+)
+def test_a_refusal_is_unsupported_and_done(kinds: list[str], passes: bool) -> None:
+    assert (contract.check_refusal([{"event": kind} for kind in kinds]) == []) is passes
+
+
+@pytest.mark.parametrize(
+    ("events", "connects", "words"),
+    [
+        (end(1100), 1, None),
+        (end(3300), 3, None),
+        (end(500), 1, "after 0.50 of it"),
+        (end(9000), 1, "after 9.00 of it"),
+        (end(1100, kind="closed"), 1, "expected failed, timeout"),
+        (end(1100, told="ok"), 1, "told ok; expected failed"),
+        ((), 1, "nothing was told"),
+    ],
+)
+def test_a_timer_ends_the_wait_on_time(
+    make_row: MakeRow, events: tuple[Event, ...], connects: int, words: str | None
+) -> None:
+    problems = contract.check_timer(make_row(), "read_ms", 1000, connects, events)
+    assert (words is None and problems == []) or (words is not None and words in problems[0])
+
+
+def test_a_connection_to_the_full_port_stays_open() -> None:
+    with contract.unanswering_port() as port, socket.socket() as one:
+        one.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            one.connect(("127.0.0.1", port))
+
+
+class Liar:
+    """Claims read_ms, and sets nothing: it waits as long as it is let, and refuses nothing."""
+
+    async def play(self, plan: Mapping[str, Any], seconds: float) -> tuple[Event, ...]:
+        return ({"v": 1, "event": "done", "plan": plan["plan"]},)
+
+
+def test_a_liar_is_caught_by_every_rule(make_row: MakeRow) -> None:
+    verdicts = asyncio.run(contract.inspect(make_row(timers=("read_ms",)), Liar(), "t"))
+    assert {one.rule for one in verdicts if not one.passed} == {contract.REFUSES, contract.TIMER}
+    assert all(not one.passed for one in verdicts if one.rule == contract.REFUSES)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_every_installed_client_keeps_the_contract(row: Row, tmp_path: Path) -> None:
+    environment = ensure(installed(row), BUILD)
+
+    async def inspect() -> tuple[contract.Verdict, ...]:
+        player = AdapterPlayer(environment, tmp_path)
+        try:
+            return await contract.inspect(row, player, "t" + secrets.token_hex(3))
+        finally:
+            await player.close()
+
+    problems = [
+        f"{one.question}: {problem} (see {one.rule})"
+        for one in asyncio.run(inspect())
+        for problem in one.problems
+    ]
+    assert problems == []
