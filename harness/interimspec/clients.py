@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,6 +40,7 @@ from interimspec.manifest import (
 from interimspec.toml_table import TomlError
 
 _PROBE_SECONDS = 20.0
+_PROBES_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,18 @@ def forget_what_was_found() -> None:
     _probe_version.cache_clear()
 
 
+def look_up_versions(manifests: Iterable[Manifest]) -> None:
+    """Asks all "system" clients for their versions at once; `rows_of` then knows the answers."""
+    asked = {
+        manifest.needs
+        for manifest in manifests
+        if SYSTEM_VERSION in manifest.versions
+        and all(shutil.which(command) for command in manifest.needs.commands)
+    }
+    with ThreadPoolExecutor(_PROBES_AT_ONCE) as pool:
+        list(pool.map(_probe_version, asked))
+
+
 @cache
 def _probe_version(needs: Needs) -> str | None:
     try:
@@ -257,6 +271,7 @@ __all__ = [
     "forget_what_was_found",
     "load_manifest",
     "load_manifests",
+    "look_up_versions",
     "rows_of",
     "select",
 ]

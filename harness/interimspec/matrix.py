@@ -25,6 +25,7 @@ from interimspec.clients import (
     detect_row,
     load_manifest,
     load_manifests,
+    look_up_versions,
     rows_of,
 )
 from interimspec.errors import UsageError
@@ -169,7 +170,9 @@ def all_rows(matrix: Matrix, *, mutants: bool = False) -> tuple[Row, ...]:
             if mutants:
                 rows += [mutant.row for mutant in load_mutants(folder)]
                 continue
-            for manifest in load_manifests(folder):
+            manifests = load_manifests(folder)
+            look_up_versions(manifests)
+            for manifest in manifests:
                 rows += rows_of(manifest)
         except TomlError as error:
             raise UsageError(str(error)) from error
