@@ -42,7 +42,8 @@ const char answer_text_plain[] = "text/plain; charset=utf-8";
 static const char text_html[] = "text/html; charset=utf-8";
 
 /* The connection's own run, a run that was made, or one that this request makes by being sent. */
-static struct run *find_run(struct conn *conn, const struct route *route, struct answer *answer)
+static struct run *find_run(struct conn *conn, const struct request_head *head,
+                            const struct route *route, struct answer *answer)
 {
     struct server *server = conn->server;
     struct run *run = run_find(server->runs, route->run, route->scenario);
@@ -66,10 +67,10 @@ static struct run *find_run(struct conn *conn, const struct route *route, struct
         page_not_found(&server->catalogue, route->scenario, &answer->content);
         return NULL;
     }
-    if (!(scenario->transports & TRANSPORT_H1)) {
+    if (!(scenario->transports & (unsigned)(head->stream ? TRANSPORT_H2C : TRANSPORT_H1))) {
         answer->status = 404;
-        buf_printf(&answer->content, "Scenario %s is not for HTTP/1.1 without TLS.\n",
-                   scenario->id);
+        buf_printf(&answer->content, "Scenario %s is not for %s without TLS.\n", scenario->id,
+                   head->stream ? "HTTP/2" : "HTTP/1.1");
         return NULL;
     }
     struct run_spec spec = {.scenario = scenario,
@@ -149,7 +150,7 @@ void answer_find(struct conn *conn, const struct request_head *head, struct answ
         answer->status = 400;
         buf_append_str(&answer->content, "This target is only for the port of a run.\n");
     } else {
-        answer->run = find_run(conn, &route, answer);
+        answer->run = find_run(conn, head, &route, answer);
     }
     if (answer->status != 0) {
         answer->run = answer->run ? answer->run : lease;

@@ -99,6 +99,7 @@ static void drop_exchanges(struct conn *conn, int64_t now_ns)
     outgoing_abandon(conn, now_ns);
     for (struct exchange *exchange = conn->first; exchange; exchange = exchange->next) {
         exchange->state = EXCHANGE_OVER;
+        exchange->receives = false;
     }
     conn->active = NULL;
     conn->receiving = NULL;
@@ -143,6 +144,7 @@ void conn_reap(struct server *server)
             exchange_free(conn, exchange);
         }
         protocol_close(conn->protocol);
+        buf_fini(&conn->replies);
         conn_free_early(conn);
         free(conn);
     }
@@ -184,9 +186,27 @@ void conn_cancel(struct conn *conn, int64_t now_ns)
 
 /* ---- reading ---- */
 
+/* A plain port speaks HTTP/1.1 until the first octets say that the client knows better; the port of
+ * a run only where its scenario does. */
+static void choose_protocol(struct conn *conn, struct bytes octets)
+{
+    if (conn->is_leased && conn->run && !(conn->run->scenario->transports & TRANSPORT_H2C)) {
+        return;
+    }
+    size_t len = octets.len < H2_PREFACE_LEN ? octets.len : (size_t)H2_PREFACE_LEN;
+    if (len >= 4 && memcmp(octets.data, H2_PREFACE, len) == 0) {
+        protocol_close(conn->protocol);
+        conn->protocol = protocol_h2c.open(&exchange_listener, conn);
+        conn->protocol->ops->begin(conn->protocol, conn->run ? &conn->run->scenario->h2 : NULL);
+    }
+}
+
 static void receive(struct conn *conn, struct bytes octets, int64_t now_ns)
 {
     conn->read = octets;
+    if (conn->received == 0) {
+        choose_protocol(conn, octets);
+    }
     if (conn->server->options->live) {
         live_received(conn, octets, now_ns);
     }
@@ -245,7 +265,11 @@ static void on_io(struct ev_loop *loop, ev_io *io, int revents)
         conn_read(conn, now_ns);
     }
     if (revents & EV_WRITE && conn->state == CONN_OPEN && conn->backlog) {
-        if (outgoing_drain(conn, now_ns) == IO_RESET) {
+        struct exchange *exchange = conn->backlog->exchange;
+        enum io_status status = outgoing_drain(conn, now_ns);
+        if (status == IO_OK) {
+            conn_note(conn, exchange, now_ns, EVENT_DRAINED);
+        } else if (status == IO_RESET) {
             conn_note(conn, NULL, now_ns, EVENT_CLIENT_RST);
             conn_die(conn, now_ns);
         }
@@ -320,6 +344,10 @@ static bool play_all(struct conn *conn, int64_t now_ns, int64_t *wake_ns)
     struct exchange *had_turn = conn->active;
     for (struct exchange *exchange = conn->first; exchange && conn->state == CONN_OPEN;
          exchange = exchange->next) {
+        if (exchange->state == EXCHANGE_QUEUED && conn->protocol->ops->has_streams) {
+            conn->queued--;
+            exchange_give_turn(conn, exchange, now_ns);
+        }
         if (exchange->state != EXCHANGE_ACTIVE && exchange->state != EXCHANGE_RELEASED) {
             if (exchange->state == EXCHANGE_QUEUED) {
                 break;
@@ -341,7 +369,8 @@ static void remove_finished(struct conn *conn)
     conn->last = NULL;
     while (*at) {
         struct exchange *exchange = *at;
-        if (exchange->state == EXCHANGE_OVER && exchange != conn->receiving) {
+        if (exchange->state == EXCHANGE_OVER && exchange != conn->receiving &&
+            !exchange->receives) {
             *at = exchange->next;
             exchange_free(conn, exchange);
             continue;
@@ -372,9 +401,34 @@ static void arm(struct conn *conn, int64_t wake_ns)
     }
 }
 
+/* What the protocol has to say goes before what scripts send. */
+static void say_replies(struct conn *conn, int64_t now_ns)
+{
+    if (conn->state != CONN_OPEN) {
+        return;
+    }
+    switch (outgoing_reply(conn, now_ns)) {
+    case IO_OK:
+        if (conn->has_failed) {
+            conn_end(conn, now_ns, CONN_LINGER_NS);
+        }
+        return;
+    case IO_AGAIN:
+        return;
+    case IO_EOF:
+    case IO_RESET:
+        conn_note(conn, NULL, now_ns, EVENT_CLIENT_RST);
+        conn_die(conn, now_ns);
+        return;
+    }
+}
+
 void conn_advance(struct conn *conn, int64_t now_ns)
 {
     int64_t wake_ns;
+    if (buf_len(&conn->replies) > 0) {
+        say_replies(conn, now_ns);
+    }
     do {
         wake_ns = SCHEDULE_NEVER;
         if (conn->state == CONN_OPEN && play_all(conn, now_ns, &wake_ns)) {

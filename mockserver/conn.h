@@ -5,7 +5,8 @@
  *   conn --first--> exchange --> exchange --> ...     in the order of their requests
  *                   active       queued
  *
- * One exchange at most has the turn; those that released it may play on. Exchanges are told what
+ * One exchange at most has the turn; those that released it may play on. Where the protocol has
+ * streams there is no turn, and all of them play side by side. Exchanges are told what
  * happens, and conn_advance() plays what can be played, in one place, at the edge of every
  * callback; it also arms the one deadline that a connection has.
  *
@@ -69,12 +70,16 @@ struct exchange {
     struct body *body;           /* owned; NULL before the first octet of content */
     struct event_repeat *repeat; /* borrowed from the transcript: the repetition under way */
     struct event_piece *piece;   /* the same: the last piece of a split */
+    struct outgoing *held;       /* owned; what the client's windows hold back; NULL: nothing */
     struct player player;
     int64_t wake_ns;
     int64_t unread;       /* the last answer about the peer's unread octets */
     uint32_t number;      /* within the run; EXCHANGE_NONE: at accept */
     uint32_t conn_number; /* of the connection in the exchange's run */
+    uint32_t stream;      /* on a connection with streams, else 0 */
+    uint32_t data_max;    /* octets of content that a frame may have */
     uint8_t state;        /* enum exchange_state */
+    bool receives : 1;    /* its request is not complete; on a connection with streams only */
     bool is_head : 1;
     bool is_connect : 1;
     bool close_after : 1;     /* the client does not want the connection to persist */
@@ -109,6 +114,8 @@ struct outgoing {
     size_t count, cap;
     size_t left_count; /* items that have left as a whole */
     uint64_t left;     /* octets of the next item that have left */
+    uint64_t noted;    /* of those, what a note has told of */
+    size_t allowed;    /* octets from the start on that windows let go; where there are windows */
 };
 
 struct conn {
@@ -127,6 +134,7 @@ struct conn {
     struct exchange *sending;      /* whose octets are being noted */
     struct outgoing *backlog;      /* owned; what the socket did not take; NULL: nothing */
     struct early *early;           /* owned */
+    struct buf replies;            /* owned; what the protocol has to say for itself */
     uint64_t received, sent;
     uint64_t received_before, sent_before; /* it was of this run */
     int64_t accepted_ns;
@@ -146,8 +154,9 @@ struct conn {
     bool reading : 1;   /* no script has switched it off */
     bool client_fin : 1;
     bool turn_gated : 1;
-    bool released : 1; /* an exchange has released the turn and may play on */
-    bool is_full : 1;  /* too many exchanges are queued */
+    bool released : 1;   /* an exchange has released the turn and may play on */
+    bool is_full : 1;    /* too many exchanges are queued */
+    bool has_failed : 1; /* the client broke a rule: when the replies have left, all ends */
 };
 
 /* Takes the descriptor. `run`: whose leased port it is, or NULL. */
@@ -193,6 +202,10 @@ enum io_status outgoing_flush(struct conn *conn, struct exchange *exchange, int6
 enum io_status outgoing_drain(struct conn *conn, int64_t now_ns);
 /* What left of an item before it was abandoned is noted. */
 void outgoing_abandon(struct conn *conn, int64_t now_ns);
+/* Lets go what windows held back and hold back no longer; true when nothing is held any more. */
+bool outgoing_resume(struct conn *conn, struct exchange *exchange, int64_t now_ns);
+/* Writes conn->replies, unless octets of a script have to go first. */
+enum io_status outgoing_reply(struct conn *conn, int64_t now_ns);
 void outgoing_free(struct outgoing *outgoing);
 /* Whether an ideal reader of all that the script sends has a whole final response. */
 bool outgoing_had_final(const struct exchange *exchange);

@@ -27,7 +27,7 @@ static void clear(struct outgoing *outgoing)
     enum { KEEP = 256 * 1024 };
     outgoing->exchange = NULL;
     outgoing->count = outgoing->left_count = 0;
-    outgoing->left = 0;
+    outgoing->left = outgoing->noted = 0;
     if (outgoing->octets.cap > KEEP) {
         buf_fini(&outgoing->octets);
     } else {
@@ -77,8 +77,9 @@ void outgoing_add(struct conn *conn, struct exchange *exchange, const struct pla
     outgoing->exchange = exchange;
     struct leaving *item = new_item(outgoing);
     /* With parameters of its own an exchange is like no other; a page is made for one request. */
-    uint64_t owner =
-        exchange->run && !exchange->params && !exchange->page ? exchange->run->serial : 0;
+    uint64_t owner = exchange->run && !exchange->params && !exchange->page && !exchange->stream
+                         ? exchange->run->serial
+                         : 0;
     item->len = append_step(conn, &place, owner, action);
     if (item->len == 0) {
         outgoing->count--; /* nothing leaves, so nothing is noted */
@@ -96,39 +97,71 @@ void outgoing_add(struct conn *conn, struct exchange *exchange, const struct pla
         action->pieces == 0 && (step->forever || int_value_of(step->times, place.params) > 1);
 }
 
-/* `len` octets of the item have left: usually all of them. */
-static void note_item(struct conn *conn, const struct leaving *item, uint64_t len, uint64_t offset,
-                      int64_t now_ns)
+static void note_piece(struct moment at, struct exchange *exchange, const struct leaving *item,
+                       uint64_t offset, uint64_t len)
+{
+    struct piece_note note = {item->from, item->repetition, item->piece, item->pieces,
+                              item->unread_before};
+    struct event_piece *piece = transcript_piece(at, item->step, item->due_ns, offset, len, &note);
+    if (exchange->piece && item->piece > 0) {
+        exchange->piece->unread_after = item->unread_before;
+    }
+    exchange->piece = piece;
+}
+
+/* Whole repetitions: one event per step, but where octets of another exchange came in between. */
+static void note_repeats(struct moment at, struct exchange *exchange, const struct leaving *item,
+                         uint64_t offset, uint64_t len)
+{
+    uint64_t unit_len = item->len / item->count;
+    struct event_repeat *repeat = exchange->repeat;
+    if (!repeat || repeat->step != item->step || repeat->offset + repeat->len != offset) {
+        repeat = transcript_repeat(at, item->step, item->due_ns, offset, unit_len);
+        exchange->repeat = repeat;
+    }
+    if (repeat) {
+        transcript_repeat_add(at.transcript, repeat, item->due_ns, at.now_ns,
+                              (len + unit_len - 1) / unit_len, len);
+    }
+}
+
+/* Octets [from, to) of a step that windows cut, repetition by repetition. */
+static void note_parts(struct moment at, const struct leaving *item, uint64_t from, uint64_t to,
+                       uint64_t offset)
+{
+    uint64_t unit_len = item->len / item->count;
+    while (from < to) {
+        uint64_t repetition = from / unit_len;
+        uint64_t begin = from - repetition * unit_len;
+        uint64_t end =
+            to - repetition * unit_len < unit_len ? to - repetition * unit_len : unit_len;
+        struct piece_note note = {begin, item->repetition + repetition, 0, 0, ALONE_NOT_ASKED};
+        transcript_piece(at, item->step, item->due_ns, offset, end - begin, &note);
+        offset += end - begin;
+        from += end - begin;
+    }
+}
+
+/* Octets [from, to) of the item have left: usually all of them. */
+static void note_item(struct conn *conn, const struct leaving *item, uint64_t from, uint64_t to,
+                      uint64_t offset, int64_t now_ns)
 {
     struct exchange *exchange = conn->sending;
     struct moment at = conn_moment(conn, exchange, now_ns);
     offset -= offset < conn->sent_before ? offset : conn->sent_before;
+    bool cut = exchange->stream && (from > 0 || to < item->len);
     if (exchange->page) {
-        transcript_page(at, offset,
-                        bytes_of(exchange->page->octets.data + exchange->page->octets.start, len));
+        transcript_page(
+            at, offset,
+            bytes_of(exchange->page->octets.data + exchange->page->octets.start + from, to - from));
+    } else if (cut) {
+        note_parts(at, item, from, to, offset);
     } else if (item->pieces > 0) {
-        struct piece_note note = {item->from, item->repetition, item->piece, item->pieces,
-                                  item->unread_before};
-        struct event_piece *piece =
-            transcript_piece(at, item->step, item->due_ns, offset, len, &note);
-        if (exchange->piece && item->piece > 0) {
-            exchange->piece->unread_after = item->unread_before;
-        }
-        exchange->piece = piece;
+        note_piece(at, exchange, item, offset, to);
     } else if (item->repeats) {
-        uint64_t unit_len = item->len / item->count;
-        struct event_repeat *repeat = exchange->repeat;
-        /* One event per step, but where the octets of another exchange came in between. */
-        if (!repeat || repeat->step != item->step || repeat->offset + repeat->len != offset) {
-            repeat = transcript_repeat(at, item->step, item->due_ns, offset, unit_len);
-            exchange->repeat = repeat;
-        }
-        if (repeat) {
-            transcript_repeat_add(at.transcript, repeat, item->due_ns, now_ns,
-                                  (len + unit_len - 1) / unit_len, len);
-        }
+        note_repeats(at, exchange, item, offset, to);
     } else {
-        transcript_send(at, item->step, item->due_ns, offset, len);
+        transcript_send(at, item->step, item->due_ns, offset, to);
     }
 }
 
@@ -139,21 +172,65 @@ static void note_left(struct conn *conn, struct outgoing *outgoing, size_t put, 
     conn->left_ns = now_ns;
     conn->sent += put;
     outgoing->left += put;
-    uint64_t end = conn->sent - outgoing->left;
+    uint64_t end = conn->sent - (outgoing->left - outgoing->noted);
     while (outgoing->left_count < outgoing->count &&
            outgoing->left >= outgoing->items[outgoing->left_count].len) {
         const struct leaving *item = &outgoing->items[outgoing->left_count++];
-        note_item(conn, item, item->len, end, now_ns);
-        end += item->len;
+        note_item(conn, item, outgoing->noted, item->len, end, now_ns);
+        end += item->len - outgoing->noted;
         outgoing->left -= item->len;
+        outgoing->noted = 0;
     }
 }
 
-static enum io_status write_all(struct conn *conn, struct outgoing *outgoing)
+/* What left of an item so far is noted: other octets come before the rest, or nothing does. */
+static void note_rest(struct conn *conn, struct outgoing *outgoing, int64_t now_ns)
 {
-    while (buf_len(&outgoing->octets) > 0) {
+    if (outgoing->left > outgoing->noted && outgoing->left_count < outgoing->count) {
+        conn->sending = outgoing->exchange;
+        note_item(conn, &outgoing->items[outgoing->left_count], outgoing->noted, outgoing->left,
+                  conn->sent - (outgoing->left - outgoing->noted), now_ns);
+        outgoing->noted = outgoing->left;
+    }
+}
+
+/* How much the protocol lets leave of what has not left: item by item, as frames of two are never
+ * one. What was let go before and the socket did not take is not asked about again. */
+static void ask_windows(struct conn *conn, struct outgoing *outgoing)
+{
+    size_t (*leave)(struct protocol *, struct bytes, bool) = conn->protocol->ops->leave;
+    struct bytes octets = buf_bytes(&outgoing->octets);
+    if (!leave || !outgoing->exchange || outgoing->count == 0) {
+        outgoing->allowed = octets.len;
+        return;
+    }
+    const struct exchange *exchange = outgoing->exchange;
+    size_t at = outgoing->allowed;
+    uint64_t left = outgoing->left + at;
+    for (size_t i = outgoing->left_count; i < outgoing->count; i++) {
+        const struct leaving *item = &outgoing->items[i];
+        if (left >= item->len) {
+            left -= item->len;
+            continue;
+        }
+        size_t len = (size_t)(item->len - left);
+        bool waits =
+            exchange->page || exchange->player.script->steps[item->step].kind != STEP_FRAMES;
+        size_t let = leave(conn->protocol, bytes_of(octets.data + at, len), waits);
+        at += let;
+        left = 0;
+        if (let < len) {
+            break;
+        }
+    }
+    outgoing->allowed = at;
+}
+
+static enum io_status write_allowed(struct conn *conn, struct outgoing *outgoing)
+{
+    while (outgoing->allowed > 0) {
         size_t put;
-        struct bytes octets = buf_bytes(&outgoing->octets);
+        struct bytes octets = bytes_of(buf_bytes(&outgoing->octets).data, outgoing->allowed);
         enum io_status status = transport_write(&conn->transport, octets.data, octets.len, &put);
         if (status != IO_OK) {
             return status;
@@ -164,9 +241,19 @@ static enum io_status write_all(struct conn *conn, struct outgoing *outgoing)
                       now_ns - outgoing->items[0].due_ns, now_ns);
         }
         buf_consume(&outgoing->octets, put);
+        outgoing->allowed -= put;
         note_left(conn, outgoing, put, now_ns);
     }
     return IO_OK;
+}
+
+/* The rest goes with the exchange until the client's windows take it. */
+static void hold(struct conn *conn, struct outgoing *outgoing, int64_t now_ns)
+{
+    struct exchange *exchange = outgoing->exchange;
+    note_rest(conn, outgoing, now_ns);
+    exchange->held = outgoing;
+    conn_note(conn, exchange, now_ns, EVENT_WINDOW_BLOCKED);
 }
 
 /* The rest goes with the connection until the socket takes it. */
@@ -181,11 +268,18 @@ static void block(struct conn *conn, struct exchange *exchange, int64_t now_ns)
 enum io_status outgoing_flush(struct conn *conn, struct exchange *exchange, int64_t now_ns)
 {
     struct outgoing *outgoing = conn->server->outgoing;
-    assert(!conn->backlog);
+    assert(!conn->backlog && !exchange->held);
     conn->last_sender = exchange;
-    enum io_status status = write_all(conn, outgoing);
+    outgoing->allowed = 0;
+    ask_windows(conn, outgoing);
+    enum io_status status = write_allowed(conn, outgoing);
     switch (status) {
     case IO_OK:
+        if (buf_len(&outgoing->octets) > 0) {
+            conn->server->outgoing = xcalloc(1, sizeof *conn->server->outgoing);
+            hold(conn, outgoing, now_ns);
+            return IO_AGAIN;
+        }
         clear(outgoing);
         break;
     case IO_AGAIN:
@@ -202,16 +296,70 @@ enum io_status outgoing_flush(struct conn *conn, struct exchange *exchange, int6
     return status;
 }
 
+bool outgoing_resume(struct conn *conn, struct exchange *exchange, int64_t now_ns)
+{
+    struct outgoing *outgoing = exchange->held;
+    ask_windows(conn, outgoing);
+    if (outgoing->allowed == 0) {
+        return false;
+    }
+    exchange->held = NULL;
+    conn->backlog = outgoing;
+    conn_note(conn, exchange, now_ns, EVENT_WINDOW_OPEN);
+    enum io_status status = outgoing_drain(conn, now_ns);
+    if (status == IO_RESET || status == IO_EOF) {
+        conn_note(conn, NULL, now_ns, EVENT_CLIENT_RST);
+        conn_die(conn, now_ns);
+    } else if (status == IO_AGAIN) {
+        conn_watch(conn);
+    }
+    return status == IO_OK && !exchange->held;
+}
+
 enum io_status outgoing_drain(struct conn *conn, int64_t now_ns)
 {
     struct outgoing *outgoing = conn->backlog;
-    enum io_status status = write_all(conn, outgoing);
-    if (status == IO_OK) {
-        struct exchange *exchange = outgoing->exchange;
-        conn->backlog = NULL;
-        outgoing_free(outgoing);
-        conn_note(conn, exchange, now_ns, EVENT_DRAINED);
+    struct exchange *exchange = outgoing->exchange;
+    enum io_status status = write_allowed(conn, outgoing);
+    if (status != IO_OK) {
+        return status;
+    }
+    conn->backlog = NULL;
+    if (buf_len(&outgoing->octets) > 0) {
+        hold(conn, outgoing, now_ns);
+        return IO_OK;
+    }
+    outgoing_free(outgoing);
+    if (exchange) {
         player_left(&exchange->player, conn->left_ns);
+    }
+    return IO_OK;
+}
+
+enum io_status outgoing_reply(struct conn *conn, int64_t now_ns)
+{
+    if (conn->backlog) {
+        return IO_AGAIN;
+    }
+    struct outgoing *outgoing = xcalloc(1, sizeof *outgoing);
+    uint64_t offset = conn->sent;
+    offset -= offset < conn->sent_before ? offset : conn->sent_before;
+    outgoing->octets = conn->replies;
+    conn->replies = (struct buf){0};
+    outgoing->allowed = buf_len(&outgoing->octets);
+    struct buf copy = {0};
+    buf_append_bytes(&copy, buf_bytes(&outgoing->octets));
+    conn->last_sender = NULL;
+    conn->backlog = outgoing;
+    enum io_status status = outgoing_drain(conn, now_ns);
+    int64_t left_ns = conn->left_ns > now_ns ? conn->left_ns : now_ns;
+    transcript_reply(conn_moment(conn, NULL, left_ns), offset, buf_bytes(&copy));
+    if (conn->server->options->live) {
+        live_sent(conn, NULL, buf_bytes(&copy), 0, left_ns);
+    }
+    buf_fini(&copy);
+    if (status == IO_AGAIN) {
+        conn_watch(conn);
     }
     return status;
 }
@@ -219,16 +367,11 @@ enum io_status outgoing_drain(struct conn *conn, int64_t now_ns)
 void outgoing_abandon(struct conn *conn, int64_t now_ns)
 {
     struct outgoing *outgoing = conn->backlog;
-    if (!outgoing) {
-        return;
+    if (outgoing) {
+        note_rest(conn, outgoing, now_ns);
+        conn->backlog = NULL;
+        outgoing_free(outgoing);
     }
-    if (outgoing->left > 0 && outgoing->left_count < outgoing->count) {
-        conn->sending = outgoing->exchange;
-        note_item(conn, &outgoing->items[outgoing->left_count], outgoing->left,
-                  conn->sent - outgoing->left, now_ns);
-    }
-    conn->backlog = NULL;
-    outgoing_free(outgoing);
 }
 
 bool outgoing_had_final(const struct exchange *exchange)

@@ -243,8 +243,9 @@ static void on_head(void *user, const struct request_head *head)
     }
 }
 
-static void on_body(void *user, struct bytes content)
+static void on_body(void *user, uint32_t stream, struct bytes content)
 {
+    (void)stream;
     struct control_conn *conn = user;
     if (conn->state != CONTROL_READING) {
         return;
@@ -256,8 +257,9 @@ static void on_body(void *user, struct bytes content)
     buf_append_bytes(&conn->body, content);
 }
 
-static void on_request_end(void *user)
+static void on_request_end(void *user, uint32_t stream)
 {
+    (void)stream;
     struct control_conn *conn = user;
     if (conn->state == CONTROL_READING) {
         act(conn);

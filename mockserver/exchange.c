@@ -8,6 +8,7 @@
 #include "conn.h"
 #include "h1_request.h"
 #include "h1_response.h"
+#include "h2_response.h"
 #include "live.h"
 #include "page.h"
 #include "xmalloc.h"
@@ -42,6 +43,7 @@ void exchange_free(struct conn *conn, struct exchange *exchange)
         digest_fini(&exchange->body->digest);
         free(exchange->body);
     }
+    outgoing_free(exchange->held);
     free(exchange->params);
     if (exchange->run) {
         run_unref(exchange->run);
@@ -70,6 +72,8 @@ struct place exchange_place(const struct exchange *exchange)
         .resource = exchange->resource ? exchange->resource : "",
         .params = exchange->player.params,
         .script = exchange->player.script,
+        .stream = exchange->stream,
+        .data_max = exchange->data_max,
         .exchange = exchange->number == EXCHANGE_NONE ? -1 : (int64_t)exchange->number,
         .is_head = exchange->is_head,
         .is_connect = exchange->is_connect,
@@ -149,9 +153,13 @@ static void note_request(struct conn *conn, const struct exchange *exchange,
         .head = head->raw,
         .offset = head->offset -
                   (head->offset < conn->received_before ? head->offset : conn->received_before),
+        .stream = head->stream,
+        .data_max = head->data_max,
+        .len = head->len,
         .visit = answer->visit,
-        .flags = (uint8_t)((conn->active || conn->queued > 0 ? EVENT_QUEUED : 0) |
-                           (conn->requests == 0 ? EVENT_FIRST_ON_CONNECTION : 0)),
+        .flags =
+            (uint8_t)((conn->active || (conn->queued > 0 && !head->stream) ? EVENT_QUEUED : 0) |
+                      (conn->requests == 0 ? EVENT_FIRST_ON_CONNECTION : 0)),
     };
     /* The usual case, and much shorter in memory: what was read was just this head. */
     if (conn->run && conn->run == exchange->run && conn->read.len == head->raw.len &&
@@ -176,15 +184,23 @@ static void on_head(void *user, const struct request_head *head)
     exchange->is_head = bytes_equal_str(head->method, "HEAD");
     exchange->is_connect = bytes_equal_str(head->method, "CONNECT");
     exchange->close_after = !head->keep_alive;
+    exchange->stream = head->stream;
+    exchange->data_max = head->data_max;
+    exchange->receives = head->stream != 0;
     count_request(conn, &answer, exchange, now_ns);
     bool is_http10 =
         head->version_major < 1 || (head->version_major == 1 && head->version_minor == 0);
     bool replaced = false;
     if (answer.status != 0) {
         struct buf octets = {0};
-        h1_response_page(answer.status, exchange->close_after ? "Connection: close\r\n" : "",
-                         answer.content_type, buf_bytes(&answer.content), exchange->is_head,
-                         &octets);
+        if (head->stream) {
+            h2_response_page(head->stream, answer.status, answer.content_type,
+                             buf_bytes(&answer.content), exchange->is_head, &octets);
+        } else {
+            h1_response_page(answer.status, exchange->close_after ? "Connection: close\r\n" : "",
+                             answer.content_type, buf_bytes(&answer.content), exchange->is_head,
+                             &octets);
+        }
         use_page(exchange, &octets, true);
     } else {
         const int64_t *params = exchange->params ? exchange->params : answer.run->params;
@@ -207,7 +223,7 @@ static void on_head(void *user, const struct request_head *head)
     tell_next_request(conn);
     player_fact(&exchange->player, FACT_HEAD);
     conn->requests++;
-    conn->receiving = exchange;
+    conn->receiving = head->stream ? NULL : exchange;
     enqueue(conn, exchange);
 }
 
@@ -226,10 +242,27 @@ static void keep_body(struct body *body, struct bytes content)
     digest_add(&body->digest, content);
 }
 
-static void on_body(void *user, struct bytes content)
+static struct exchange *on_stream(struct conn *conn, uint32_t stream)
+{
+    struct exchange *exchange =
+        conn->last && conn->last->stream == stream ? conn->last : conn->first;
+    while (exchange && exchange->stream != stream) {
+        exchange = exchange->next;
+    }
+    return exchange;
+}
+
+/* Whose request is being received: on a stream, or NULL when it is over already. */
+static struct exchange *receiver(struct conn *conn, uint32_t stream)
+{
+    struct exchange *exchange = stream ? on_stream(conn, stream) : conn->receiving;
+    return exchange && (!stream || exchange->receives) ? exchange : NULL;
+}
+
+static void on_body(void *user, uint32_t stream, struct bytes content)
 {
     struct conn *conn = user;
-    struct exchange *exchange = conn->receiving;
+    struct exchange *exchange = receiver(conn, stream);
     if (!exchange) {
         return;
     }
@@ -242,14 +275,15 @@ static void on_body(void *user, struct bytes content)
     }
 }
 
-static void on_request_end(void *user)
+static void on_request_end(void *user, uint32_t stream)
 {
     struct conn *conn = user;
-    struct exchange *exchange = conn->receiving;
+    struct exchange *exchange = receiver(conn, stream);
     if (!exchange) {
         return;
     }
     conn->receiving = NULL;
+    exchange->receives = false;
     player_fact(&exchange->player, FACT_REQUEST);
     conn_note_read(conn, conn->now_ns);
     struct moment at = conn_moment(conn, exchange, conn->now_ns);
@@ -301,11 +335,78 @@ static void on_bad_request(void *user, const struct bad_request *bad)
     enqueue(conn, exchange);
 }
 
+static void on_frame(void *user, const struct frame_note *frame)
+{
+    struct conn *conn = user;
+    conn_note_read(conn, conn->now_ns);
+    struct exchange *exchange = frame->stream ? on_stream(conn, frame->stream) : NULL;
+    uint64_t before = conn->received_before;
+    struct frame_note note = *frame;
+    note.offset -= note.offset < before ? note.offset : before;
+    transcript_frame(conn_moment(conn, exchange, conn->now_ns), &note);
+    if (conn->server->options->live) {
+        live_frame(conn, exchange, frame, conn->now_ns);
+    }
+}
+
+/* The stream is gone: nothing can be sent on it, nor will anything come. */
+static void drop(struct conn *conn, struct exchange *exchange)
+{
+    exchange->state = EXCHANGE_OVER;
+    exchange->receives = false;
+    outgoing_free(exchange->held);
+    exchange->held = NULL;
+    if (conn->run) {
+        server_run_changed(conn->server, conn->run, conn->now_ns);
+    }
+}
+
+static void on_stream_reset(void *user, uint32_t stream, uint32_t error)
+{
+    struct conn *conn = user;
+    struct exchange *exchange = on_stream(conn, stream);
+    if (!exchange) {
+        return;
+    }
+    transcript_stream_error(conn_moment(conn, exchange, conn->now_ns), EVENT_CLIENT_RESET, stream,
+                            error, NULL);
+    if (conn->server->options->live) {
+        live_note(conn, exchange, conn->now_ns, EVENT_CLIENT_RESET);
+    }
+    drop(conn, exchange);
+}
+
+static void on_broken_rule(void *user, const struct broken_rule *broken)
+{
+    struct conn *conn = user;
+    struct exchange *exchange = broken->stream ? on_stream(conn, broken->stream) : NULL;
+    conn_note_read(conn, conn->now_ns);
+    transcript_stream_error(conn_moment(conn, exchange, conn->now_ns), EVENT_PROTOCOL_ERROR,
+                            broken->stream, broken->error, broken->reason);
+    if (conn->server->options->live) {
+        live_text(conn, exchange, conn->now_ns, broken->reason);
+    }
+    if (exchange) {
+        drop(conn, exchange);
+    }
+    conn->has_failed = conn->has_failed || broken->stream == 0;
+}
+
+static void on_reply(void *user, struct bytes octets)
+{
+    struct conn *conn = user;
+    buf_append_bytes(&conn->replies, octets);
+}
+
 const struct protocol_listener exchange_listener = {
     .on_head = on_head,
     .on_body = on_body,
     .on_request_end = on_request_end,
     .on_bad_request = on_bad_request,
+    .on_frame = on_frame,
+    .on_stream_reset = on_stream_reset,
+    .on_broken_rule = on_broken_rule,
+    .on_reply = on_reply,
 };
 
 void exchange_at_accept(struct conn *conn, int64_t now_ns)
@@ -355,7 +456,7 @@ static bool must_stay_apart(const struct conn *conn, const struct exchange *exch
                             int64_t now_ns)
 {
     return conn->released && conn->last_sender && conn->last_sender != exchange &&
-           now_ns < conn->left_ns + CONN_APART_NS;
+           exchange->stream == 0 && now_ns < conn->left_ns + CONN_APART_NS;
 }
 
 /* False when the exchange cannot be played any further now. */
@@ -428,6 +529,9 @@ static bool perform(struct conn *conn, struct exchange *exchange,
         return true;
     case PLAYER_RELEASE:
         conn_note(conn, exchange, now_ns, EVENT_RELEASE);
+        if (exchange->stream) {
+            return true; /* nobody waits for a turn */
+        }
         exchange->state = EXCHANGE_RELEASED;
         conn->released = true;
         pass(conn, exchange);
@@ -461,6 +565,9 @@ void exchange_play(struct conn *conn, struct exchange *exchange, int64_t now_ns)
     if (exchange->run && exchange->run->ended) {
         exchange->state = EXCHANGE_OVER;
         pass(conn, exchange);
+        return;
+    }
+    if (exchange->held && !outgoing_resume(conn, exchange, now_ns)) {
         return;
     }
     if (must_stay_apart(conn, exchange, now_ns)) {

@@ -47,7 +47,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 {
     struct h1_request *request = parser->data;
     if (request->state != H1_DEAD) {
-        request->listener->on_body(request->user, bytes_of(at, len));
+        request->listener->on_body(request->user, 0, bytes_of(at, len));
     }
     return 0;
 }
@@ -251,7 +251,7 @@ static size_t receive_body(struct h1_request *request, struct bytes octets)
         size_t used = (size_t)(llhttp_get_error_pos(&request->parser) - octets.data);
         llhttp_resume(&request->parser);
         request->state = H1_BETWEEN;
-        request->listener->on_request_end(request->user);
+        request->listener->on_request_end(request->user, 0);
         return used;
     }
     refuse_malformed(request, llhttp_get_error_reason(&request->parser));
@@ -354,7 +354,8 @@ bool h1_request_next_field(struct bytes head, const char **at, struct bytes *nam
         line_end = folded.data + folded.len;
     }
     *at = next;
-    const char *colon = memchr(line.data, ':', line.len);
+    /* Names of pseudo-header fields, which HTTP/2 has, begin with a colon. */
+    const char *colon = line.len > 1 ? memchr(line.data + 1, ':', line.len - 1) : NULL;
     *name = bytes_of(line.data, (size_t)((colon ? colon : line_end) - line.data));
     const char *from = colon ? colon + 1 : line_end;
     while (from < line_end && (*from == ' ' || *from == '\t')) {

@@ -4,9 +4,9 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
-#include <strings.h>
 
 #include "content.h"
+#include "respond.h"
 
 static const struct {
     int status;
@@ -125,18 +125,6 @@ static void append_fields(struct buf *out, const struct fields *fields, const in
     }
 }
 
-static bool has_field(const struct fields *fields, const char *name)
-{
-    size_t len = strlen(name);
-    for (size_t i = 0; i < fields->count; i++) {
-        const struct bytes *have = &fields->items[i].name;
-        if (have->len == len && strncasecmp(have->data, name, len) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void append_status_line(struct buf *out, const struct respond_step *respond, int64_t status)
 {
     char digits[DIGITS_SIZE];
@@ -155,71 +143,6 @@ static void append_location(struct buf *out, const struct place *place, const ch
            bytes_of_str(is_start ? "" : resource), LITERAL("\r\n"));
 }
 
-/* How the content of a response is delimited, after the defaults have been applied. */
-struct delimiting {
-    bool chunked;
-    bool writes_length;
-    bool has_content; /* octets of content are sent at all */
-    uint64_t length;
-};
-
-static uint64_t content_length(const struct place *place, size_t step)
-{
-    const struct respond_step *respond = &place->script->steps[step].u.respond;
-    switch (respond->body) {
-    case BODY_NONE:
-    case BODY_LATER: /* where it needs a length, the file gives one */
-        return 0;
-    case BODY_OWN:
-        return content_own_len(place);
-    case BODY_BYTES:
-        return respond->body_bytes.len;
-    case BODY_SIZED: {
-        int64_t size = int_value_of(respond->body_size, place->params);
-        return size > 0 ? (uint64_t)size : 0;
-    }
-    }
-    assert(!"a body that is none");
-    return 0;
-}
-
-static struct delimiting delimit(const struct place *place, size_t step)
-{
-    const struct respond_step *respond = &place->script->steps[step].u.respond;
-    int64_t status = int_value_of(respond->status, place->params);
-    bool tunnel = place->is_connect && status >= 200 && status <= 299; /* RFC 9110 9.3.6 */
-    bool bodiless = (status >= 100 && status <= 199) || status == 204 || status == 304 || tunnel;
-    struct delimiting how = {.has_content = !place->is_head};
-
-    switch (respond->framing) {
-    case FRAMING_DEFAULT:
-        how.writes_length = !bodiless && !place->is_head;
-        /* The server's own line is the default content: where a response has none, neither has
-         * this one. Octets that the file gives are sent as it says. */
-        if (bodiless && respond->body == BODY_OWN) {
-            how.has_content = false;
-        }
-        break;
-    case FRAMING_LENGTH:
-        how.writes_length = true;
-        break;
-    case FRAMING_CHUNKED:
-        how.chunked = true;
-        break;
-    case FRAMING_CLOSE:
-    case FRAMING_NONE:
-        break;
-    }
-    if (respond->has_length) {
-        int64_t length = int_value_of(respond->length, place->params);
-        how.writes_length = true;
-        how.length = length > 0 ? (uint64_t)length : 0;
-    } else if (how.writes_length || how.chunked) {
-        how.length = content_length(place, step);
-    }
-    return how;
-}
-
 static void append_last_chunk(struct buf *out, const struct fields *trailers, const int64_t *params)
 {
     APPEND(out, LITERAL("0\r\n"));
@@ -227,36 +150,15 @@ static void append_last_chunk(struct buf *out, const struct fields *trailers, co
     APPEND(out, LITERAL("\r\n"));
 }
 
-static void append_content(struct buf *out, const struct place *place,
-                           const struct respond_step *respond)
-{
-    switch (respond->body) {
-    case BODY_NONE:
-    case BODY_LATER:
-        break;
-    case BODY_OWN:
-        content_own(place, out);
-        break;
-    case BODY_BYTES:
-        buf_append_bytes(out, respond->body_bytes);
-        break;
-    case BODY_SIZED: {
-        int64_t size = int_value_of(respond->body_size, place->params);
-        content_sized(place, respond->fill, size > 0 ? (uint64_t)size : 0, out);
-        break;
-    }
-    }
-}
-
 static void render_respond(const struct place *place, size_t step, struct buf *out)
 {
     const struct respond_step *respond = &place->script->steps[step].u.respond;
-    struct delimiting how = delimit(place, step);
+    struct respond_delimiting how = respond_delimit(place, step);
     append_status_line(out, respond, int_value_of(respond->status, place->params));
     append_fields(out, &respond->fields, place->params);
     bool makes_content = respond->body == BODY_OWN || respond->body == BODY_SIZED;
     if (makes_content && (how.has_content || place->is_head) &&
-        !has_field(&respond->fields, "Content-Type")) {
+        !respond_has_field(respond, "Content-Type")) {
         APPEND(out, LITERAL("Content-Type: text/plain\r\n"));
     }
     if (respond->location) {
@@ -281,29 +183,18 @@ static void render_respond(const struct place *place, size_t step, struct buf *o
         return;
     }
     if (!how.chunked) {
-        append_content(out, place, respond);
+        respond_append_content(place, respond, out);
         return;
     }
-    uint64_t length = content_length(place, step);
+    uint64_t length = respond_content_length(place, step);
     if (length > 0 && respond->body != BODY_LATER) {
         buf_printf(out, "%" PRIx64 "\r\n", length);
-        append_content(out, place, respond);
+        respond_append_content(place, respond, out);
         APPEND(out, LITERAL("\r\n"));
     }
     if (respond->body != BODY_LATER) {
         append_last_chunk(out, &respond->trailers, place->params);
     }
-}
-
-/* The `respond` with `body: later` that a body step belongs to: the last one before it. */
-static const struct respond_step *open_respond(const struct place *place, size_t step)
-{
-    while (step-- > 0) {
-        if (place->script->steps[step].kind == STEP_RESPOND) {
-            return &place->script->steps[step].u.respond;
-        }
-    }
-    return NULL;
 }
 
 void h1_response_render(const struct place *place, size_t step, struct buf *out)
@@ -319,7 +210,7 @@ void h1_response_render(const struct place *place, size_t step, struct buf *out)
         buf_append_bytes(out, what->u.send.bytes);
         return;
     case STEP_BODY:
-        open = open_respond(place, step);
+        open = respond_open_at(place, step);
         if (place->is_head || what->u.body.len == 0) {
             return;
         }
@@ -331,7 +222,7 @@ void h1_response_render(const struct place *place, size_t step, struct buf *out)
         }
         return;
     case STEP_END_BODY:
-        open = open_respond(place, step);
+        open = respond_open_at(place, step);
         if (!place->is_head && open && open->framing == FRAMING_CHUNKED) {
             append_last_chunk(out, what->u.trailers.count ? &what->u.trailers : &open->trailers,
                               place->params);
@@ -344,6 +235,8 @@ void h1_response_render(const struct place *place, size_t step, struct buf *out)
     case STEP_READING:
     case STEP_CLOSE:
     case STEP_RESET:
+    case STEP_FRAMES:
+    case STEP_WINDOW:
         break;
     }
     assert(!"a step that sends nothing");

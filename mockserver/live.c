@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "h2_frame.h"
 #include "transcript_json.h"
 
 enum { LINE_OCTETS = 200 }; /* of one send or read are shown */
@@ -83,6 +84,33 @@ void live_note(struct conn *conn, const struct exchange *exchange, int64_t now_n
                enum event_kind kind)
 {
     live_text(conn, exchange, now_ns, transcript_json_name(kind));
+}
+
+void live_frame(struct conn *conn, const struct exchange *exchange, const struct frame_note *frame,
+                int64_t now_ns)
+{
+    struct buf line = {0};
+    const char *type = h2_type_name(frame->type);
+    begin(&line, conn, exchange, now_ns);
+    if (type) {
+        buf_printf(&line, " < %s", type);
+    } else {
+        buf_printf(&line, " < frame 0x%02x", frame->type);
+    }
+    buf_printf(&line, " stream %u, %llu octets", frame->stream, (unsigned long long)frame->len);
+    for (unsigned bit = 1; bit <= 0x80; bit <<= 1) {
+        const char *name = frame->flags & bit ? h2_flag_name(frame->type, (uint8_t)bit) : NULL;
+        if (name) {
+            buf_printf(&line, " %s", name);
+        }
+    }
+    bool has_error = frame->type == H2_RST_STREAM || frame->type == H2_GOAWAY;
+    size_t at = frame->type == H2_GOAWAY ? 4 : 0;
+    if (has_error && frame->payload.len >= at + 4) {
+        const char *error = h2_error_name(h2_read_u32(frame->payload, at));
+        buf_printf(&line, " %s", error ? error : "of an unknown code");
+    }
+    end(&line);
 }
 
 void live_text(struct conn *conn, const struct exchange *exchange, int64_t now_ns, const char *text)

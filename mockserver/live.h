@@ -12,6 +12,8 @@ void live_sent(struct conn *conn, const struct exchange *exchange, struct bytes 
                int64_t late_ns, int64_t now_ns);
 void live_note(struct conn *conn, const struct exchange *exchange, int64_t now_ns,
                enum event_kind kind);
+void live_frame(struct conn *conn, const struct exchange *exchange, const struct frame_note *frame,
+                int64_t now_ns);
 void live_text(struct conn *conn, const struct exchange *exchange, int64_t now_ns,
                const char *text);
 

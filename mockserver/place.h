@@ -15,9 +15,11 @@ struct place {
     const char *resource;  /* name */
     const int64_t *params; /* values in the order of scenario.params */
     const struct script *script;
-    int64_t exchange; /* number within the run; -1: none, the script plays at accept */
-    bool is_head;     /* the request's method is HEAD: no content */
-    bool is_connect;  /* CONNECT: a 2xx has neither content nor framing fields */
+    uint32_t stream;   /* of the exchange, on a connection with streams */
+    uint32_t data_max; /* octets of content that a frame may have */
+    int64_t exchange;  /* number within the run; -1: none, the script plays at accept */
+    bool is_head;      /* the request's method is HEAD: no content */
+    bool is_connect;   /* CONNECT: a 2xx has neither content nor framing fields */
 };
 
 /* The value of an integer position, the length of a sleep. */

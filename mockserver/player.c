@@ -395,6 +395,8 @@ static bool play_step(struct player *player, int64_t now_ns, struct player_actio
     case STEP_BODY:
     case STEP_END_BODY:
     case STEP_SEND:
+    case STEP_FRAMES:
+    case STEP_WINDOW:
         return play_octets(player, step, now_ns, act);
     case STEP_READING:
         *act = action(PLAYER_READING, player);

@@ -256,6 +256,7 @@ struct scenario *scenario_parse(const char *path, const char *family, struct byt
     }
     struct scenario *scenario = xcalloc(1, sizeof *scenario);
     scenario->path = xstrdup(path);
+    scenario->h2 = (struct h2_settings){-1, -1};
     scenario->family = xstrdup(family);
     struct loader l = {.path = path, .scenario = scenario};
     bool good = read_scenario(&l, root);

@@ -45,6 +45,8 @@ enum step_kind {
     STEP_READING,
     STEP_CLOSE,
     STEP_RESET,
+    STEP_FRAMES,
+    STEP_WINDOW,
 };
 
 enum wait_for {
@@ -122,6 +124,61 @@ struct send_step {
     enum octet_class as;
 };
 
+enum frame_kind {
+    FRAME_HEADERS,
+    FRAME_PUSH_PROMISE,
+    FRAME_DATA,
+    FRAME_RST_STREAM,
+    FRAME_GOAWAY,
+    FRAME_PING,
+    FRAME_WINDOW_UPDATE,
+    FRAME_SETTINGS,
+    FRAME_UNKNOWN,
+    FRAME_RAW,
+};
+
+/* A field as it is written into a field block, right or wrong. */
+struct frame_field {
+    struct bytes name, value; /* owned by the scenario */
+    struct int_value pad;
+    int64_t indexed; /* the field that has this number in the client's tables; 0: a literal */
+    bool adds;       /* the client puts it into its table */
+};
+
+struct frame_setting {
+    uint32_t value;
+    uint16_t id;
+};
+
+struct frame {
+    enum frame_kind kind;
+    enum { FRAME_STREAM_THIS, FRAME_STREAM_NUMBER } stream_is;
+    uint32_t stream;
+    uint32_t code;   /* FRAME_RST_STREAM, FRAME_GOAWAY */
+    uint32_t number; /* FRAME_PUSH_PROMISE: promised; FRAME_GOAWAY: last; FRAME_WINDOW_UPDATE:
+                        increment; FRAME_UNKNOWN: type */
+    int pad;         /* octets of padding; -1: not padded */
+    uint8_t flags;   /* FRAME_UNKNOWN */
+    bool end_stream;
+    bool has_status;
+    bool unfinished;   /* no END_HEADERS */
+    bool is_own;       /* FRAME_DATA: the line that names the exchange */
+    bool last_is_this; /* FRAME_GOAWAY */
+    struct int_value status;
+    struct frame_field *fields; /* owned */
+    size_t field_count;
+    int64_t *split; /* owned; where the field block is cut into frames */
+    size_t split_count;
+    struct frame_setting *settings; /* owned */
+    size_t setting_count;
+    struct bytes octets; /* owned; FRAME_DATA, _PING, _UNKNOWN, _RAW, debug data of FRAME_GOAWAY */
+};
+
+struct frames_step {
+    struct frame *items; /* owned */
+    size_t count;
+};
+
 enum close_how { CLOSE_FIN, CLOSE_ABRUPT };
 
 /* Where a step's octets are cut into pieces, each of which must have been read alone. */
@@ -151,6 +208,8 @@ struct step {
         struct duration sleep;
         bool reading;
         enum close_how close;
+        struct frames_step frames;
+        struct int_value window; /* STEP_WINDOW: the increment */
     } u;
 };
 
@@ -173,6 +232,12 @@ enum transport_bit {
     TRANSPORT_H3 = 16,
 };
 
+/* What the server says of itself on HTTP/2; -1: nothing. */
+struct h2_settings {
+    int64_t initial_window; /* then no window for content is given unless a script does */
+    int64_t max_streams;
+};
+
 struct scenario {
     char *id;             /* owned; equals the file's name without .yaml */
     char *title;          /* owned */
@@ -183,6 +248,7 @@ struct scenario {
     size_t param_count;
     struct resource *resources; /* owned; [0] is "start" */
     size_t resource_count;
+    struct h2_settings h2;
     bool has_on_connect;
     struct script on_connect; /* plays at accept, on leased ports only */
 };

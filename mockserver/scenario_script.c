@@ -140,6 +140,9 @@ static bool read_verb(struct loader *l, const struct node *value, struct step *s
     case STEP_STALL:
     case STEP_RESET:
         return read_yes(l, value, verb);
+    case STEP_FRAMES:
+    case STEP_WINDOW:
+        break;
     case STEP_READING:
         return read_reading(l, value, step);
     case STEP_CLOSE:
@@ -323,6 +326,8 @@ static bool check_order(struct loader *l, const struct node *at, const struct st
     case STEP_SEND:
     case STEP_SLEEP:
     case STEP_READING:
+    case STEP_FRAMES:
+    case STEP_WINDOW:
         break;
     }
     if (good && ends) {
@@ -429,6 +434,8 @@ static void step_free(struct step *step)
     case STEP_READING:
     case STEP_CLOSE:
     case STEP_RESET:
+    case STEP_FRAMES:
+    case STEP_WINDOW:
         break;
     }
 }

@@ -162,6 +162,50 @@ void transcript_page(struct moment at, uint64_t offset, struct bytes octets)
     append_octets(at, EVENT_PAGE, offset, octets);
 }
 
+void transcript_reply(struct moment at, uint64_t offset, struct bytes octets)
+{
+    append_octets(at, EVENT_REPLY, offset, octets);
+}
+
+void transcript_frame(struct moment at, const struct frame_note *note)
+{
+    if (at.transcript->off) {
+        return;
+    }
+    uint32_t kept = keepable(at.transcript, note->payload.len);
+    uint32_t fields_len = keepable(at.transcript, note->fields.len);
+    struct event_frame *event = append(at, EVENT_FRAME, sizeof *event + kept + fields_len);
+    if (!event) {
+        return;
+    }
+    event->offset = note->offset;
+    event->stream = note->stream;
+    event->len = (uint32_t)note->len;
+    event->kept = kept;
+    event->fields_len = fields_len;
+    event->type = note->type;
+    event->flags = note->flags;
+    event->undecodable = note->undecodable;
+    event->has_fields = note->fields.data != NULL;
+    if (kept > 0) {
+        memcpy(event->octets, note->payload.data, kept);
+    }
+    if (fields_len > 0) {
+        memcpy(event->octets + kept, note->fields.data, fields_len);
+    }
+}
+
+void transcript_stream_error(struct moment at, enum event_kind kind, uint32_t stream,
+                             uint32_t error, const char *reason)
+{
+    struct event_stream_error *event = append(at, kind, sizeof *event);
+    if (event) {
+        event->reason = reason;
+        event->stream = stream;
+        event->error = error;
+    }
+}
+
 static size_t aligned(size_t size)
 {
     return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
@@ -179,6 +223,9 @@ void transcript_request(struct moment at, const struct request_note *note)
     event->script = note->script;
     event->resource = note->resource;
     event->offset = note->offset;
+    event->len = note->stream ? note->len : note->head.len;
+    event->stream = note->stream;
+    event->data_max = note->data_max;
     event->visit = note->visit;
     event->head_len = (uint32_t)note->head.len;
     memcpy(event->head, note->head.data, note->head.len);

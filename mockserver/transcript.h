@@ -15,6 +15,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "place.h"
+#include "protocol.h"
 
 enum {
     TRANSCRIPT_EVENT_OCTETS = 64 * 1024,      /* of one event's octets are kept */
@@ -54,6 +55,12 @@ enum event_kind {
     EVENT_MIXED_RUNS,
     EVENT_BLOCKED, /* the socket took no more */
     EVENT_DRAINED,
+    EVENT_FRAME,          /* from the client */
+    EVENT_REPLY,          /* what the protocol said for itself */
+    EVENT_CLIENT_RESET,   /* of a stream */
+    EVENT_PROTOCOL_ERROR, /* the client broke a rule of the framing */
+    EVENT_WINDOW_BLOCKED, /* the client's windows let no more go */
+    EVENT_WINDOW_OPEN,
 };
 
 enum event_flag {
@@ -85,7 +92,7 @@ struct event_accept {
     uint8_t address[16]; /* network order; IPv4 in the first four */
 };
 
-struct event_octets { /* EVENT_RECEIVED, EVENT_PAGE */
+struct event_octets { /* EVENT_RECEIVED, EVENT_PAGE, EVENT_REPLY */
     struct event event;
     uint64_t offset;
     uint32_t len;
@@ -98,7 +105,10 @@ struct event_request {
     const struct script *script; /* borrowed; NULL: answered by a page */
     const char *resource;        /* borrowed; NULL: none */
     uint64_t offset;
-    uint32_t visit; /* from 1 */
+    uint64_t len;      /* of the octets that the head came in */
+    uint32_t stream;   /* 0: on a connection without streams */
+    uint32_t data_max; /* octets of content that a frame of the answer may have */
+    uint32_t visit;    /* from 1 */
     uint32_t head_len;
     char head[]; /* the octets; then, WITH_PARAMS, aligned, one int64_t per parameter */
 };
@@ -119,7 +129,8 @@ struct event_send {
     uint32_t step;
 };
 
-struct event_piece { /* EVENT_SEND when `size` says so: part of a split step */
+struct event_piece { /* EVENT_SEND when `size` says so: part of a split step; pieces is 0: of a step
+                        that windows cut */
     struct event_send send;
     uint64_t from; /* within the step's octets */
     uint64_t repetition;
@@ -144,6 +155,23 @@ struct event_repeat {
         uint32_t late_us;
         uint32_t batch;                /* repetitions in the same write from here on */
     } __attribute__((packed)) * first; /* owned */
+};
+
+struct event_frame {
+    struct event event;
+    uint64_t offset;
+    uint32_t stream;
+    uint32_t len; /* of its payload */
+    uint32_t kept, fields_len;
+    uint8_t type, flags;
+    bool undecodable, has_fields;
+    char octets[]; /* `kept` of the payload, then the fields: field_list.h */
+};
+
+struct event_stream_error { /* EVENT_CLIENT_RESET, EVENT_PROTOCOL_ERROR */
+    struct event event;
+    const char *reason; /* static; NULL: none */
+    uint32_t stream, error;
 };
 
 struct event_step { /* EVENT_WAIT_LIMIT */
@@ -193,7 +221,8 @@ struct request_note {
     const int64_t *params; /* NULL: those of the run */
     size_t param_count;
     struct bytes head;
-    uint64_t offset;
+    uint64_t offset, len;
+    uint32_t stream, data_max;
     uint32_t visit;
     uint8_t flags;
 };
@@ -216,6 +245,10 @@ struct event_repeat *transcript_repeat(struct moment at, size_t step, int64_t du
 void transcript_repeat_add(struct transcript *transcript, struct event_repeat *repeat,
                            int64_t due_ns, int64_t left_ns, uint64_t count, uint64_t len);
 void transcript_page(struct moment at, uint64_t offset, struct bytes octets);
+void transcript_reply(struct moment at, uint64_t offset, struct bytes octets);
+void transcript_frame(struct moment at, const struct frame_note *note);
+void transcript_stream_error(struct moment at, enum event_kind kind, uint32_t stream,
+                             uint32_t error, const char *reason);
 void transcript_wait_limit(struct moment at, size_t step);
 void transcript_bad_request(struct moment at, enum event_kind kind, const char *reason, int status,
                             struct bytes method);

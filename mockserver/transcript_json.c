@@ -10,6 +10,7 @@
 #include "digest.h"
 #include "h1_request.h"
 #include "host.h"
+#include "hpack.h"
 #include "transcript_writer.h"
 #include "xmalloc.h"
 
@@ -40,6 +41,12 @@ static const char *const names[] = {
     [EVENT_MIXED_RUNS] = "mixed-runs",
     [EVENT_BLOCKED] = "blocked",
     [EVENT_DRAINED] = "drained",
+    [EVENT_FRAME] = "frame",
+    [EVENT_REPLY] = "send",
+    [EVENT_CLIENT_RESET] = "client-reset",
+    [EVENT_PROTOCOL_ERROR] = "protocol-error",
+    [EVENT_WINDOW_BLOCKED] = "window-blocked",
+    [EVENT_WINDOW_OPEN] = "window-open",
 };
 
 const char *transcript_json_name(enum event_kind kind)
@@ -68,6 +75,8 @@ static void free_replays(struct replay **replays, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (replays[i]) {
             octets_spans_fini(&replays[i]->spans);
+            h2_described_fini(&replays[i]->described);
+            h2_octets_fini(&replays[i]->streams);
             free(replays[i]);
         }
     }
@@ -81,6 +90,10 @@ void transcript_writer_free(struct transcript_writer *writer)
     }
     free_replays(writer->exchanges, writer->exchange_count);
     free_replays(writer->accepts, writer->accept_count);
+    for (size_t i = 0; i < writer->table_count; i++) {
+        hpack_reader_free(writer->tables[i]);
+    }
+    free(writer->tables);
     octets_spans_fini(&writer->sliced);
     buf_fini(&writer->unit);
     run_unref(writer->run);
@@ -145,6 +158,9 @@ static void write_request(struct transcript_writer *writer, const struct event *
     struct bytes head = bytes_of(request->head, request->head_len);
     struct bytes method, target, version;
     h1_request_line(head, &method, &target, &version);
+    if (request->stream) {
+        json_key_int(json, "stream", request->stream);
+    }
     json_key_text(json, "resource", request->resource);
     json_key_int(json, "visit", request->visit);
     json_key_octets(json, "method", method);
@@ -154,7 +170,7 @@ static void write_request(struct transcript_writer *writer, const struct event *
     json_key_bool(json, "queued", event->flags & EVENT_QUEUED);
     json_key_bool(json, "first_on_connection", event->flags & EVENT_FIRST_ON_CONNECTION);
     json_key_int(json, "offset", (int64_t)request->offset);
-    json_key_int(json, "head_len", request->head_len);
+    json_key_int(json, "head_len", (int64_t)request->len);
     if (event->flags & EVENT_WITH_PARAMS) {
         const struct scenario *scenario = writer->run->scenario;
         json_key_object(json, "params");
@@ -163,7 +179,7 @@ static void write_request(struct transcript_writer *writer, const struct event *
         }
         json_end_object(json);
     }
-    if (request->script || event->exchange == EXCHANGE_NONE) {
+    if (request->script || request->stream || event->exchange == EXCHANGE_NONE) {
         struct replay *replay = transcript_replay_of(writer, event);
         replay->request = request;
     }
@@ -201,6 +217,16 @@ static void write_text(struct transcript_writer *writer, const struct event *eve
     }
 }
 
+static void write_stream_error(struct transcript_writer *writer, const struct event *event)
+{
+    const struct event_stream_error *error = (const struct event_stream_error *)event;
+    json_key_int(&writer->json, "stream", error->stream);
+    transcript_write_error_code(&writer->json, error->error);
+    if (error->reason) {
+        json_key_text(&writer->json, "reason", error->reason);
+    }
+}
+
 static void write_members(struct transcript_writer *writer, const struct event *event)
 {
     struct json *json = &writer->json;
@@ -225,6 +251,16 @@ static void write_members(struct transcript_writer *writer, const struct event *
         return;
     case EVENT_PAGE:
         transcript_write_page(writer, event);
+        return;
+    case EVENT_REPLY:
+        transcript_write_reply(writer, event);
+        return;
+    case EVENT_FRAME:
+        transcript_write_frame(writer, event);
+        return;
+    case EVENT_CLIENT_RESET:
+    case EVENT_PROTOCOL_ERROR:
+        write_stream_error(writer, event);
         return;
     case EVENT_WAIT_LIMIT:
         json_key_int(json, "step", ((const struct event_step *)event)->step);
@@ -252,6 +288,8 @@ static void write_members(struct transcript_writer *writer, const struct event *
     case EVENT_MIXED_RUNS:
     case EVENT_BLOCKED:
     case EVENT_DRAINED:
+    case EVENT_WINDOW_BLOCKED:
+    case EVENT_WINDOW_OPEN:
         return;
     }
 }

@@ -7,6 +7,8 @@
 #include "digest.h"
 #include "h1_request.h"
 #include "h1_response.h"
+#include "h2_response.h"
+#include "hpack.h"
 #include "player.h"
 #include "transcript_writer.h"
 #include "xmalloc.h"
@@ -47,6 +49,11 @@ const int64_t *transcript_params_of(const struct transcript_writer *writer,
     return (const int64_t *)(const void *)((const char *)request + at);
 }
 
+static uint32_t stream_of(const struct replay *replay)
+{
+    return replay->request ? replay->request->stream : 0;
+}
+
 static struct place place_of(const struct transcript_writer *writer, const struct event *event,
                              const struct replay *replay)
 {
@@ -58,6 +65,8 @@ static struct place place_of(const struct transcript_writer *writer, const struc
         .resource = request ? request->resource : "on-connect",
         .params = transcript_params_of(writer, request),
         .script = request ? request->script : &run->scenario->on_connect,
+        .stream = request ? request->stream : 0,
+        .data_max = request ? request->data_max : 0,
         .exchange = event->exchange == EXCHANGE_NONE ? -1 : (int64_t)event->exchange,
     };
     if (request) {
@@ -123,6 +132,7 @@ static void begin_replay(const struct place *place, struct replay *replay)
 {
     if (!replay->begun) {
         replay->begun = true;
+        replay->streams.stream = place->stream;
         octets_init(&replay->reader, bytes_of_str(place->is_head      ? "HEAD"
                                                   : place->is_connect ? "CONNECT"
                                                                       : "GET"));
@@ -132,14 +142,47 @@ static void begin_replay(const struct place *place, struct replay *replay)
 static struct bytes render(struct transcript_writer *writer, const struct place *place, size_t step)
 {
     buf_clear(&writer->unit);
-    h1_response_render(place, step, &writer->unit);
+    if (place->stream) {
+        h2_response_render(place, step, &writer->unit);
+    } else {
+        h1_response_render(place, step, &writer->unit);
+    }
     return buf_bytes(&writer->unit);
+}
+
+/* What decodes the field sections that were sent on a connection. */
+static struct hpack_reader *table_of(struct transcript_writer *writer, uint32_t conn)
+{
+    if (conn >= writer->table_count) {
+        size_t count = conn + 8;
+        writer->tables = xreallocarray(writer->tables, count, sizeof(struct hpack_reader *));
+        memset(writer->tables + writer->table_count, 0,
+               (count - writer->table_count) * sizeof(struct hpack_reader *));
+        writer->table_count = count;
+    }
+    if (!writer->tables[conn]) {
+        writer->tables[conn] = hpack_reader_new();
+    }
+    return writer->tables[conn];
 }
 
 static enum octet_class class_of(const struct place *place, size_t step)
 {
     const struct step *what = &place->script->steps[step];
     return what->kind == STEP_SEND ? what->u.send.as : OCTETS_AUTO;
+}
+
+/* The next octets of the exchange: replay->spans and, where there are streams, ->described. */
+static void classify(struct transcript_writer *writer, struct replay *replay,
+                     const struct event *event, const struct place *place, size_t step,
+                     struct bytes unit)
+{
+    if (place->stream) {
+        h2_octets_read(&replay->streams, table_of(writer, event->conn), unit, &replay->described,
+                       &replay->spans);
+    } else {
+        octets_classify(&replay->reader, unit, class_of(place, step), &replay->spans);
+    }
 }
 
 void transcript_write_send(struct transcript_writer *writer, const struct event *event)
@@ -152,14 +195,22 @@ void transcript_write_send(struct transcript_writer *writer, const struct event 
     struct place place = place_of(writer, event, replay);
     begin_replay(&place, replay);
     struct bytes unit = render(writer, &place, send->step);
-    if (!piece || piece->piece == 0) {
-        octets_classify(&replay->reader, unit, class_of(&place, send->step), &replay->spans);
+    bool begins = !piece || (piece->pieces > 0 ? piece->piece == 0 : piece->from == 0);
+    if (begins) {
+        classify(writer, replay, event, &place, send->step, unit);
+    }
+    if (place.stream) {
+        json_key_int(json, "stream", place.stream);
     }
     json_key_int(json, "step", send->step);
     json_key_int(json, "line", place.script->steps[send->step].line);
-    if (piece) {
+    if (piece && piece->pieces > 0) {
         json_key_int(json, "piece", piece->piece);
         json_key_int(json, "pieces", piece->pieces);
+    } else if (piece) {
+        json_key_int(json, "from", (int64_t)piece->from);
+    }
+    if (piece) {
         json_key_int(json, "repetition", (int64_t)piece->repetition);
     }
     ms_since_origin(writer, "due", send->due_ns);
@@ -170,6 +221,9 @@ void transcript_write_send(struct transcript_writer *writer, const struct event 
     assert(from + send->len <= unit.len);
     octets_slice(&replay->spans, from, from + send->len, &writer->sliced);
     write_sent(writer, bytes_of(unit.data + from, send->len), &writer->sliced);
+    if (place.stream) {
+        transcript_write_frames(json, &replay->described, unit, from, from + send->len);
+    }
     int64_t after = piece ? piece->unread_after : ALONE_NOT_ASKED;
     json_key_text(json, "alone",
                   after == ALONE_NOT_ASKED         ? "n/a"
@@ -209,13 +263,21 @@ void transcript_write_repeat(struct transcript_writer *writer, const struct even
     struct place place = place_of(writer, event, replay);
     begin_replay(&place, replay);
     struct bytes unit = render(writer, &place, repeat->step);
-    enum octet_class class = class_of(&place, repeat->step);
-    octets_classify(&replay->reader, unit, class, &replay->spans);
-    struct octets_spans later = {0};
+    classify(writer, replay, event, &place, repeat->step, unit);
+    struct octets_spans first = replay->spans;
+    struct h2_described described = replay->described;
+    replay->spans = (struct octets_spans){0};
+    replay->described = (struct h2_described){0};
     for (uint64_t i = 1; i < repeat->times && i * unit.len < CLASSIFIED_OCTETS; i++) {
-        octets_classify(&replay->reader, unit, class, &later);
+        classify(writer, replay, event, &place, repeat->step, unit);
     }
-    octets_spans_fini(&later);
+    octets_spans_fini(&replay->spans);
+    h2_described_fini(&replay->described);
+    replay->spans = first;
+    replay->described = described;
+    if (place.stream) {
+        json_key_int(json, "stream", place.stream);
+    }
     json_key_int(json, "step", repeat->step);
     json_key_int(json, "line", place.script->steps[repeat->step].line);
     json_key_int(json, "times", (int64_t)repeat->times);
@@ -228,7 +290,42 @@ void transcript_write_repeat(struct transcript_writer *writer, const struct even
     json_key_int(json, "len", (int64_t)repeat->len);
     json_key_int(json, "unit_len", repeat->unit_len);
     write_sent(writer, unit, &replay->spans);
+    if (place.stream) {
+        transcript_write_frames(json, &replay->described, unit, 0, unit.len);
+    }
     write_first(writer, repeat);
+    json_key_text(json, "alone", "n/a");
+    json_key_null(json, "unread_before");
+}
+
+/* Octets that no script made: an answer on a stream, or what the protocol said for itself. */
+static void write_framed(struct transcript_writer *writer, const struct event_octets *event,
+                         uint32_t stream)
+{
+    struct bytes octets = bytes_of(event->octets, event->kept);
+    struct h2_octets reader = {.stream = stream};
+    struct h2_described described = {0};
+    struct octets_spans spans = {0};
+    h2_octets_read(&reader, table_of(writer, event->event.conn), octets, &described, &spans);
+    write_sent(writer, octets, &spans);
+    transcript_write_frames(&writer->json, &described, octets, 0, octets.len);
+    h2_octets_fini(&reader);
+    h2_described_fini(&described);
+    octets_spans_fini(&spans);
+}
+
+void transcript_write_reply(struct transcript_writer *writer, const struct event *event)
+{
+    const struct event_octets *reply = (const struct event_octets *)event;
+    struct json *json = &writer->json;
+    json_key_null(json, "step");
+    ms_since_origin(writer, "due", event->t_ns);
+    ms_since_origin(writer, "left", event->t_ns);
+    json_key_int(json, "offset", (int64_t)reply->offset);
+    json_key_int(json, "len", reply->len);
+    if (reply->kept == reply->len) {
+        write_framed(writer, reply, 0);
+    }
     json_key_text(json, "alone", "n/a");
     json_key_null(json, "unread_before");
 }
@@ -244,7 +341,14 @@ void transcript_write_page(struct transcript_writer *writer, const struct event 
     ms_since_origin(writer, "left", event->t_ns);
     json_key_int(json, "offset", (int64_t)page->offset);
     json_key_int(json, "len", page->len);
-    if (page->kept == page->len) {
+    uint32_t stream =
+        event->exchange == EXCHANGE_NONE ? 0 : stream_of(transcript_replay_of(writer, event));
+    if (stream) {
+        json_key_int(json, "stream", stream);
+    }
+    if (page->kept == page->len && stream) {
+        write_framed(writer, page, stream);
+    } else if (page->kept == page->len) {
         struct bytes octets = bytes_of(page->octets, page->kept);
         octets_init(&reader, bytes_of_str("GET"));
         octets_classify(&reader, octets, OCTETS_AUTO, &spans);

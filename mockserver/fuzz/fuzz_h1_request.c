@@ -36,8 +36,9 @@ static void on_head(void *user, const struct request_head *head)
     }
 }
 
-static void on_body(void *user, struct bytes content)
+static void on_body(void *user, uint32_t stream, struct bytes content)
 {
+    (void)stream;
     struct told *told = user;
     if (!told->in_content) {
         add(told, 'B', bytes_of(NULL, 0));
@@ -46,8 +47,9 @@ static void on_body(void *user, struct bytes content)
     buf_append_bytes(&told->events, content);
 }
 
-static void on_request_end(void *user)
+static void on_request_end(void *user, uint32_t stream)
 {
+    (void)stream;
     add(user, 'E', bytes_of(NULL, 0));
 }
 
@@ -58,7 +60,10 @@ static void on_bad_request(void *user, const struct bad_request *bad)
     add(user, 'M', bad->method);
 }
 
-static const struct protocol_listener listener = {on_head, on_body, on_request_end, on_bad_request};
+static const struct protocol_listener listener = {.on_head = on_head,
+                                                  .on_body = on_body,
+                                                  .on_request_end = on_request_end,
+                                                  .on_bad_request = on_bad_request};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

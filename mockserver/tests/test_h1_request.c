@@ -29,14 +29,16 @@ static void on_head(void *user, const struct request_head *head)
                head->keep_alive ? "" : " close", head->upgrade ? " upgrade" : "");
 }
 
-static void on_body(void *user, struct bytes content)
+static void on_body(void *user, uint32_t stream, struct bytes content)
 {
+    (void)stream;
     struct log *log = user;
     buf_append_bytes(&log->content, content);
 }
 
-static void on_request_end(void *user)
+static void on_request_end(void *user, uint32_t stream)
 {
+    (void)stream;
     struct log *log = user;
     buf_append_str(&log->text, "end ");
     buf_append_bytes(&log->text, buf_bytes(&log->content));
@@ -55,7 +57,10 @@ static void on_bad_request(void *user, const struct bad_request *bad)
     assert_true(strlen(bad->reason) > 0);
 }
 
-static const struct protocol_listener listener = {on_head, on_body, on_request_end, on_bad_request};
+static const struct protocol_listener listener = {.on_head = on_head,
+                                                  .on_body = on_body,
+                                                  .on_request_end = on_request_end,
+                                                  .on_bad_request = on_bad_request};
 
 static void feed(struct h1_request *request, const char *octets, size_t len)
 {
