@@ -30,6 +30,12 @@ struct kit_timers {
     long connect_ms, read_ms, total_ms;
 };
 
+/* For clients whose timers count whole seconds; a part of one is rounded up. */
+static inline long kit_seconds(long ms)
+{
+    return (ms + 999) / 1000;
+}
+
 struct kit_pair {
     const char *name, *value;
 };
