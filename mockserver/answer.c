@@ -67,14 +67,15 @@ static struct run *find_run(struct conn *conn, const struct request_head *head,
         page_not_found(&server->catalogue, route->scenario, &answer->content);
         return NULL;
     }
-    if (!(scenario->transports & (unsigned)(head->stream ? TRANSPORT_H2C : TRANSPORT_H1))) {
+    if (!(scenario->transports & conn->transport_bit)) {
         answer->status = 404;
-        buf_printf(&answer->content, "Scenario %s is not for %s without TLS.\n", scenario->id,
-                   head->stream ? "HTTP/2" : "HTTP/1.1");
+        buf_printf(&answer->content, "Scenario %s is not for the transport %s.\n", scenario->id,
+                   transport_name((enum transport_bit)conn->transport_bit));
         return NULL;
     }
     struct run_spec spec = {.scenario = scenario,
                             .token = route->run,
+                            .transport = (enum transport_bit)conn->transport_bit,
                             .origin = server->started,
                             .by_hand = true,
                             .keeps_nothing = server->options->no_transcripts};
@@ -145,6 +146,7 @@ void answer_find(struct conn *conn, const struct request_head *head, struct answ
         answer->status = 200;
         answer->content_type = text_html;
         page_scenario(catalogue_find(&server->catalogue, route.scenario),
+                      run_transport_is_tls((enum transport_bit)conn->transport_bit),
                       h1_request_field(head->raw, "Host"), &answer->content);
     } else if (route.scenario.len == 0) {
         answer->status = 400;

@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "live.h"
+#include "tls.h"
 #include "xmalloc.h"
 
 static void on_io(struct ev_loop *loop, ev_io *io, int revents);
 static void on_due(struct schedule_entry *entry, int64_t now_ns);
+static void client_fin(struct conn *conn, int64_t now_ns);
 
 static void set_peer(struct conn *conn, const struct sockaddr_storage *peer)
 {
@@ -27,18 +29,118 @@ static void set_peer(struct conn *conn, const struct sockaddr_storage *peer)
     }
 }
 
-void conn_new(struct server *server, int fd, const struct sockaddr_storage *peer, struct run *run)
+/* ---- the beginning ---- */
+
+/* On a shared port for TLS the client chooses among what is served. */
+static unsigned offered_protocols(const struct run *run)
+{
+    unsigned served = run ? run->transport : (unsigned)(TRANSPORT_H1S | TRANSPORT_H2);
+    return (served & TRANSPORT_H1S ? TLS_ALPN_HTTP11 : 0) |
+           (served & TRANSPORT_H2 && protocol_over(TRANSPORT_H2) ? TLS_ALPN_H2 : 0);
+}
+
+static void open_transport(struct conn *conn, int fd, const struct run *run)
+{
+    if (run_transport_is_tls((enum transport_bit)conn->transport_bit)) {
+        transport_tls_init(&conn->transport, fd, conn->server->tls, TLS_CERTIFICATE_TRUSTED,
+                           offered_protocols(run));
+    } else {
+        transport_tcp_init(&conn->transport, fd);
+    }
+}
+
+static void open_protocol(struct conn *conn)
+{
+    const struct protocol_ops *ops = protocol_over((enum transport_bit)conn->transport_bit);
+    conn->protocol = ops->open(&exchange_listener, conn);
+    if (ops->begin) {
+        ops->begin(conn->protocol, conn->run ? &conn->run->scenario->h2 : NULL);
+    }
+}
+
+/* From here on the connection has a protocol: the one that ALPN agreed on, else the port's. */
+static void begin_protocol(struct conn *conn, int64_t now_ns)
+{
+    struct tls_facts facts;
+    bool is_tls = conn->transport.ops->facts(&conn->transport, &facts);
+    conn->established_ns = now_ns;
+    if (is_tls && facts.alpn.len > 0) {
+        conn->transport_bit =
+            bytes_equal_str(facts.alpn, "h2") ? TRANSPORT_H2 : TRANSPORT_H1S;
+    }
+    if (is_tls && conn->run) {
+        transcript_tls(conn_moment(conn, NULL, now_ns), &facts);
+    }
+    if (is_tls && conn->server->options->live) {
+        live_text(conn, NULL, now_ns, facts.version);
+    }
+    conn->state = CONN_OPEN;
+    open_protocol(conn);
+    if (conn->is_leased && conn->run && !conn->run->ended) {
+        exchange_at_accept(conn, now_ns);
+    }
+}
+
+/* Whoever speaks plain text to a port for TLS is told so in plain text. */
+static void answer_plain_text(struct conn *conn, const struct tls_failure *failure)
+{
+    struct bad_request bad = {.kind = BAD_REQUEST_PLAIN_TEXT, .reason = failure->reason};
+    transport_tls_to_tcp(&conn->transport);
+    conn->protocol = protocol_h1.open(&exchange_listener, conn);
+    conn->state = CONN_OPEN;
+    exchange_listener.on_bad_request(conn, &bad);
+}
+
+static void note_tls_failure(struct conn *conn, int64_t now_ns, const struct tls_failure *failure)
+{
+    transcript_tls_failed(conn_moment(conn, NULL, now_ns), failure);
+    if (conn->server->options->live) {
+        live_text(conn, NULL, now_ns, failure->reason);
+    }
+}
+
+static void fail_handshake(struct conn *conn, enum io_status status, int64_t now_ns)
+{
+    struct tls_failure failure = {.reason = "the client closed before the handshake was over"};
+    bool is_broken = !conn->transport.ops->failure(&conn->transport, &failure);
+    note_tls_failure(conn, now_ns, &failure);
+    if (failure.is_plain_text) {
+        answer_plain_text(conn, &failure);
+        return;
+    }
+    if (is_broken && status == IO_RESET) {
+        conn_note(conn, NULL, now_ns, EVENT_CLIENT_RST);
+        conn_die(conn, now_ns);
+        return;
+    }
+    if (is_broken) {
+        client_fin(conn, now_ns);
+    }
+    conn_end(conn, now_ns, CONN_LINGER_NS);
+}
+
+static void establish(struct conn *conn, int64_t now_ns)
+{
+    enum io_status status = transport_establish(&conn->transport);
+    if (status == IO_OK) {
+        begin_protocol(conn, now_ns);
+    } else if (status != IO_AGAIN) {
+        fail_handshake(conn, status, now_ns);
+    }
+}
+
+void conn_new(struct server *server, int fd, const struct conn_origin *origin)
 {
     int64_t now_ns = clock_monotonic_ns();
     /* Accepting a burst must not hold up what is due. */
     schedule_run_due(server->schedule, now_ns);
     struct conn *conn = xcalloc(1, sizeof *conn);
     conn->server = server;
-    transport_tcp_init(&conn->transport, fd);
-    conn->protocol = protocol_h1.open(&exchange_listener, conn);
-    conn->accepted_ns = now_ns;
+    conn->transport_bit = (uint8_t)origin->transport;
+    open_transport(conn, fd, origin->run);
+    conn->accepted_ns = conn->now_ns = now_ns;
     conn->reading = true;
-    set_peer(conn, peer);
+    set_peer(conn, origin->peer);
     schedule_entry_init(&conn->entry, on_due);
     conn->next = server->conns;
     if (conn->next) {
@@ -50,12 +152,22 @@ void conn_new(struct server *server, int fd, const struct sockaddr_storage *peer
     ev_io_init(&conn->io, on_io, fd, EV_READ);
     conn->io.data = conn;
     ev_io_start(server->loop, &conn->io);
-    if (run) {
+    if (origin->run) {
         conn->is_leased = true;
-        conn_set_run(conn, run, now_ns);
-        exchange_at_accept(conn, now_ns);
+        conn_set_run(conn, origin->run, now_ns);
     }
+    establish(conn, now_ns);
     conn_advance(conn, now_ns);
+}
+
+static int wanted_events(const struct conn *conn)
+{
+    if (conn->state == CONN_HANDSHAKE) {
+        return conn->transport.wants_write ? EV_WRITE : EV_READ;
+    }
+    bool reads = (conn->reading || conn->state == CONN_ENDING) && !conn->client_fin &&
+                 (!conn->is_full || conn->state == CONN_ENDING);
+    return (reads ? EV_READ : 0) | (conn->backlog ? EV_WRITE : 0);
 }
 
 void conn_watch(struct conn *conn)
@@ -63,9 +175,7 @@ void conn_watch(struct conn *conn)
     if (conn->state == CONN_DEAD) {
         return;
     }
-    bool reads = (conn->reading || conn->state == CONN_ENDING) && !conn->client_fin &&
-                 (!conn->is_full || conn->state == CONN_ENDING);
-    int events = (reads ? EV_READ : 0) | (conn->backlog ? EV_WRITE : 0);
+    int events = wanted_events(conn);
     int current = ev_is_active(&conn->io) ? conn->io.events & (EV_READ | EV_WRITE) : 0;
     if (events == current) {
         return;
@@ -143,7 +253,9 @@ void conn_reap(struct server *server)
             conn->first = exchange->next;
             exchange_free(conn, exchange);
         }
-        protocol_close(conn->protocol);
+        if (conn->protocol) {
+            protocol_close(conn->protocol);
+        }
         buf_fini(&conn->replies);
         conn_free_early(conn);
         free(conn);
@@ -152,7 +264,7 @@ void conn_reap(struct server *server)
 
 void conn_end(struct conn *conn, int64_t now_ns, int64_t linger_ns)
 {
-    if (conn->state != CONN_OPEN) {
+    if (conn->state == CONN_ENDING || conn->state == CONN_DEAD) {
         return;
     }
     conn_note(conn, NULL, now_ns, EVENT_CLOSE_FIN);
@@ -186,18 +298,17 @@ void conn_cancel(struct conn *conn, int64_t now_ns)
 
 /* ---- reading ---- */
 
-/* A plain port speaks HTTP/1.1 until the first octets say that the client knows better; the port of
- * a run only where its scenario does. */
+/* The shared plain port speaks HTTP/1.1 until the first octets say that the client knows better. */
 static void choose_protocol(struct conn *conn, struct bytes octets)
 {
-    if (conn->is_leased && conn->run && !(conn->run->scenario->transports & TRANSPORT_H2C)) {
+    if (conn->is_leased || conn->transport_bit != TRANSPORT_H1) {
         return;
     }
     size_t len = octets.len < H2_PREFACE_LEN ? octets.len : (size_t)H2_PREFACE_LEN;
     if (len >= 4 && memcmp(octets.data, H2_PREFACE, len) == 0) {
         protocol_close(conn->protocol);
-        conn->protocol = protocol_h2c.open(&exchange_listener, conn);
-        conn->protocol->ops->begin(conn->protocol, conn->run ? &conn->run->scenario->h2 : NULL);
+        conn->transport_bit = TRANSPORT_H2C;
+        open_protocol(conn);
     }
 }
 
@@ -232,26 +343,47 @@ static void client_fin(struct conn *conn, int64_t now_ns)
     }
 }
 
-void conn_read(struct conn *conn, int64_t now_ns)
+/* An alert of the client, or one of ours, has ended TLS: nothing follows. */
+static void break_off(struct conn *conn, int64_t now_ns)
+{
+    struct tls_failure failure;
+    if (conn->transport.ops->failure(&conn->transport, &failure)) {
+        note_tls_failure(conn, now_ns, &failure);
+    }
+    conn_note(conn, NULL, now_ns, EVENT_CLIENT_RST);
+    conn_die(conn, now_ns);
+}
+
+/* True when there may be more. */
+static bool read_once(struct conn *conn, int64_t now_ns)
 {
     size_t got;
-    if (conn->state == CONN_DEAD || conn->client_fin) {
-        return;
-    }
-    conn->now_ns = now_ns;
     switch (transport_read(&conn->transport, conn->server->read_buffer, SERVER_READ_OCTETS, &got)) {
     case IO_OK:
         receive(conn, bytes_of(conn->server->read_buffer, got), now_ns);
-        return;
+        return conn->transport.reads_in_parts && conn->state != CONN_DEAD;
     case IO_AGAIN:
-        return;
+        return false;
     case IO_EOF:
         client_fin(conn, now_ns);
-        return;
+        return false;
     case IO_RESET:
-        conn_note(conn, NULL, now_ns, EVENT_CLIENT_RST);
-        conn_die(conn, now_ns);
+        break_off(conn, now_ns);
+        return false;
+    }
+    return false;
+}
+
+void conn_read(struct conn *conn, int64_t now_ns)
+{
+    conn->now_ns = now_ns;
+    if (conn->state == CONN_HANDSHAKE) {
+        establish(conn, now_ns);
+    }
+    if (conn->state == CONN_HANDSHAKE || conn->state == CONN_DEAD || conn->client_fin) {
         return;
+    }
+    for (int reads = 0; reads < CONN_READS && read_once(conn, now_ns); reads++) {
     }
 }
 
@@ -261,7 +393,7 @@ static void on_io(struct ev_loop *loop, ev_io *io, int revents)
     struct conn *conn = io->data;
     int64_t now_ns = clock_monotonic_ns();
     schedule_run_due(conn->server->schedule, now_ns);
-    if (revents & EV_READ && conn->state != CONN_DEAD) {
+    if ((revents & EV_READ && conn->state != CONN_DEAD) || conn->state == CONN_HANDSHAKE) {
         conn_read(conn, now_ns);
     }
     if (revents & EV_WRITE && conn->state == CONN_OPEN && conn->backlog) {
@@ -384,9 +516,10 @@ static void remove_finished(struct conn *conn)
 static int64_t idle_wake_ns(const struct conn *conn)
 {
     bool is_idle = conn->state == CONN_OPEN && !conn->run && !conn->first;
-    return conn->state == CONN_ENDING ? conn->limit_ns
-           : is_idle                  ? conn->accepted_ns + CONN_IDLE_NS
-                                      : SCHEDULE_NEVER;
+    return conn->state == CONN_ENDING      ? conn->limit_ns
+           : conn->state == CONN_HANDSHAKE ? conn->accepted_ns + CONN_HANDSHAKE_NS
+           : is_idle                       ? conn->accepted_ns + CONN_IDLE_NS
+                                           : SCHEDULE_NEVER;
 }
 
 /* The one place where a connection's deadline is armed; conn_die() is where it is cleared. */
@@ -444,6 +577,10 @@ void conn_advance(struct conn *conn, int64_t now_ns)
         conn_end(conn, now_ns, CONN_LINGER_NS);
     }
     if (now_ns >= idle_wake_ns(conn)) {
+        if (conn->state == CONN_HANDSHAKE) {
+            struct tls_failure failure = {.reason = "no handshake within 10 seconds"};
+            note_tls_failure(conn, now_ns, &failure);
+        }
         conn_die(conn, now_ns);
     }
     if (conn->state == CONN_DEAD) {

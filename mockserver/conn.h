@@ -26,15 +26,19 @@
 enum {
     CONN_MAX_QUEUED = 256, /* exchanges; reading pauses while there are more */
     CONN_FLUSHES = 16,     /* writes of one exchange before others have a go */
+    CONN_READS = 8,        /* reads of a transport that reads in parts, the same */
 };
 /* After our FIN, for the client's; after a run has ended; before the first request. */
 #define CONN_LINGER_NS (10 * CLOCK_NS_PER_S)
 #define CONN_CANCELLED_NS (1 * CLOCK_NS_PER_S)
 #define CONN_IDLE_NS (120 * CLOCK_NS_PER_S)
+/* For a TLS handshake; a client that needs longer has stopped. */
+#define CONN_HANDSHAKE_NS (10 * CLOCK_NS_PER_S)
 /* Octets of an exchange that has released the turn are kept apart from those of others. */
 #define CONN_APART_NS (2 * CLOCK_NS_PER_MS)
 
 enum conn_state {
+    CONN_HANDSHAKE, /* the transport is not established, and no protocol is spoken yet */
     CONN_OPEN,
     CONN_ENDING, /* our side is closed: read and discard until the client's FIN, or a limit */
     CONN_DEAD,   /* closed; waits to be freed */
@@ -123,7 +127,7 @@ struct conn {
     struct conn *prev, *next; /* all, or the dead */
     struct conn *run_prev, *run_next;
     struct run *run;            /* a reference; whose connection this is at the moment, or NULL */
-    struct protocol *protocol;  /* owned */
+    struct protocol *protocol;  /* owned; NULL during the handshake */
     struct transport transport; /* owned */
     ev_io io;
     struct schedule_entry entry;
@@ -137,7 +141,7 @@ struct conn {
     struct buf replies;            /* owned; what the protocol has to say for itself */
     uint64_t received, sent;
     uint64_t received_before, sent_before; /* it was of this run */
-    int64_t accepted_ns;
+    int64_t accepted_ns, established_ns;
     int64_t now_ns;   /* of the read under way, for what the protocol calls back */
     int64_t left_ns;  /* when octets last left; 0: never */
     int64_t limit_ns; /* CONN_ENDING: until then */
@@ -148,7 +152,8 @@ struct conn {
     uint32_t queued;
     uint8_t peer[16];
     uint16_t peer_port;
-    uint8_t state; /* enum conn_state */
+    uint8_t state;         /* enum conn_state */
+    uint8_t transport_bit; /* enum transport_bit; on a shared port for TLS, ALPN may change it */
     bool peer_is_v6 : 1;
     bool is_leased : 1; /* run came from the port */
     bool reading : 1;   /* no script has switched it off */
@@ -159,8 +164,14 @@ struct conn {
     bool has_failed : 1; /* the client broke a rule: when the replies have left, all ends */
 };
 
-/* Takes the descriptor. `run`: whose leased port it is, or NULL. */
-void conn_new(struct server *server, int fd, const struct sockaddr_storage *peer, struct run *run);
+/* Where a connection comes from and what its port is for. */
+struct conn_origin {
+    const struct sockaddr_storage *peer;
+    struct run *run; /* whose leased port it is, or NULL */
+    enum transport_bit transport;
+};
+/* Takes the descriptor. */
+void conn_new(struct server *server, int fd, const struct conn_origin *origin);
 /* Frees the dead. Only at the edge of the loop. */
 void conn_reap(struct server *server);
 

@@ -35,7 +35,12 @@ void conn_note(struct conn *conn, const struct exchange *exchange, int64_t now_n
 static void tell_beginning(struct conn *conn)
 {
     struct moment at = conn_moment(conn, NULL, conn->accepted_ns);
+    struct tls_facts facts;
     transcript_accept(at, conn->peer, conn->peer_is_v6, conn->peer_port);
+    if (conn->transport.ops->facts(&conn->transport, &facts)) {
+        at.now_ns = conn->established_ns;
+        transcript_tls(at, &facts);
+    }
     if (!conn->early) {
         return;
     }

@@ -171,8 +171,7 @@ static void answer(struct control_conn *conn, int status, struct bytes content)
 
 static void answer_with_transcript(struct control_conn *conn, struct run *run, bool complete)
 {
-    conn->writer = transcript_writer_new(run, complete, conn->control->server->options->pace,
-                                         protocol_h1.name);
+    conn->writer = transcript_writer_new(run, complete, conn->control->server->options->pace);
     buf_append_str(&conn->out, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                                "Transfer-Encoding: chunked\r\n");
     buf_append_str(&conn->out, conn->close_after ? "Connection: close\r\n\r\n" : "\r\n");

@@ -8,6 +8,7 @@
 
 #include "h1_request.h"
 #include "json.h"
+#include "protocol.h"
 #include "xmalloc.h"
 #include "yaml_reader.h"
 
@@ -77,6 +78,37 @@ static bool read_life(const struct node *node, struct order *order, struct contr
     return true;
 }
 
+/* Default: h1, or the first that the scenario has. */
+static bool read_transport(const struct node *node, struct order *order,
+                           struct control_answer *answer)
+{
+    const struct scenario *scenario = order->spec.scenario;
+    struct buf text = {0};
+    unsigned wanted = scenario->transports & -scenario->transports;
+    if (node) {
+        wanted = node->kind == NODE_TEXT ? transport_named(node->text) : 0;
+        if (!wanted) {
+            buf_append_str(&text, "transport must be one of");
+            for (unsigned i = 0; i < TRANSPORT_COUNT; i++) {
+                buf_printf(&text, "%s %s", i > 0 ? "," : "", transport_names[i]);
+            }
+            fail_with(answer, 400, &text);
+            return false;
+        }
+    }
+    order->spec.transport = (enum transport_bit)wanted;
+    const char *name = transport_name(order->spec.transport);
+    if (!protocol_over(order->spec.transport)) {
+        buf_printf(&text, "transport %s is not served here", name);
+    } else if (!(scenario->transports & wanted)) {
+        buf_printf(&text, "scenario %s is not for %s", scenario->id, name);
+    } else {
+        return true;
+    }
+    fail_with(answer, 400, &text);
+    return false;
+}
+
 static bool read_scenario(struct server *server, const struct node *root, struct order *order,
                           struct control_answer *answer)
 {
@@ -94,12 +126,10 @@ static bool read_scenario(struct server *server, const struct node *root, struct
         fail_with(answer, 404, &text);
         return false;
     }
-    if (!(scenario->transports & TRANSPORT_H1)) {
-        buf_printf(&text, "scenario %s is not for h1", scenario->id);
-        fail_with(answer, 400, &text);
+    order->spec.scenario = scenario;
+    if (!read_transport(node_get(root, "transport"), order, answer)) {
         return false;
     }
-    order->spec.scenario = scenario;
     order->params = xcalloc(scenario->param_count + 1, sizeof *order->params);
     for (size_t i = 0; i < scenario->param_count; i++) {
         order->params[i] = scenario->params[i].default_value;
@@ -111,7 +141,7 @@ static bool read_member(const struct node *node, struct order *order, struct con
 {
     struct bytes key = node->key->text;
     struct buf text = {0};
-    if (bytes_equal_str(key, "scenario")) {
+    if (bytes_equal_str(key, "scenario") || bytes_equal_str(key, "transport")) {
         return true;
     }
     if (bytes_equal_str(key, "params")) {
@@ -127,14 +157,6 @@ static bool read_member(const struct node *node, struct order *order, struct con
     }
     if (bytes_equal_str(key, "run")) {
         order->spec.token = node->text;
-        return true;
-    }
-    if (bytes_equal_str(key, "transport")) {
-        if (!node_is(node, "h1")) {
-            buf_printf(&text, "transport \"%.64s\" is not served here; h1 is", node->text.data);
-            fail_with(answer, 400, &text);
-            return false;
-        }
         return true;
     }
     if (bytes_equal_str(key, "port")) {
@@ -177,21 +199,30 @@ static void write_run(const struct server *server, const struct run *run,
                       struct control_answer *answer)
 {
     struct json json;
-    const char *host = server->options->host;
-    bool is_v6 = strchr(host, ':') != NULL;
     struct buf text = {0};
     answer->status = 201;
     json_init(&json, &answer->content);
     json_object(&json);
     json_key_text(&json, "run", run->token);
     json_key_text(&json, "scenario", run->scenario->id);
+    json_key_text(&json, "transport", transport_name(run->transport));
     json_key_int(&json, "port", run->port);
     buf_printf(&text, "/%s/%s", run->scenario->id, run->token);
     buf_append(&text, "", 1);
     json_key_text(&json, "path", text.data + text.start);
     buf_clear(&text);
-    buf_printf(&text, is_v6 ? "http://[%s]:%d/%s/%s" : "http://%s:%d/%s/%s", host, run->port,
-               run->scenario->id, run->token);
+    bool is_tls = run_transport_is_tls(run->transport);
+    const char *host = is_tls && run->lease < 0 && server->options->tls_host[0]
+                           ? server->options->tls_host
+                           : server->options->host;
+    bool is_v6 = strchr(host, ':') != NULL;
+    /* By name, as servers are reached: the client checks a DNS name and sends it (SNI). */
+    if (is_tls && (strcmp(host, "127.0.0.1") == 0 || strcmp(host, "::1") == 0)) {
+        host = "localhost";
+        is_v6 = false;
+    }
+    buf_printf(&text, is_v6 ? "%s://[%s]:%d/%s/%s" : "%s://%s:%d/%s/%s", is_tls ? "https" : "http",
+               host, run->port, run->scenario->id, run->token);
     buf_append(&text, "", 1);
     json_key_text(&json, "url", text.data + text.start);
     json_end_object(&json);
@@ -286,16 +317,15 @@ static void call_run(struct server *server, struct bytes method, struct bytes na
 
 static void write_scenario(struct json *json, const struct scenario *scenario)
 {
-    static const char *const transports[] = {"h1", "h1s", "h2c", "h2", "h3"};
     json_object(json);
     json_key_text(json, "id", scenario->id);
     json_key_text(json, "title", scenario->title);
     json_key_text(json, "family", scenario->family);
     json_key_text(json, "path", scenario->path);
     json_key_array(json, "transports");
-    for (unsigned bit = 0; bit < 5; bit++) {
+    for (unsigned bit = 0; bit < TRANSPORT_COUNT; bit++) {
         if (scenario->transports & (1U << bit)) {
-            json_text(json, transports[bit]);
+            json_text(json, transport_names[bit]);
         }
     }
     json_end_array(json);

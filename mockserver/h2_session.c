@@ -54,7 +54,7 @@ struct h2_session {
 struct h2_session *h2_session_new(const struct protocol_listener *listener, void *user)
 {
     struct h2_session *session = xcalloc(1, sizeof *session);
-    session->base.ops = &protocol_h2c;
+    session->base.ops = &protocol_h2;
     session->listener = listener;
     session->user = user;
     session->hpack = hpack_reader_new();

@@ -30,7 +30,8 @@ struct listener {
     struct ev_loop *loop;        /* borrowed; NULL before the start */
     struct port_socket *sockets; /* owned */
     size_t socket_count;
-    int *ports; /* owned; [0] is the shared one */
+    int *ports; /* owned; those to lease */
+    int port, tls_port; /* the shared ones */
     size_t lease_count;
     listener_callback *on_accept;
     void *user;
@@ -102,6 +103,13 @@ static void add_socket(struct listener *listener, int fd, int lease)
     socket->listener = listener;
 }
 
+static int *port_at(struct listener *listener, int lease)
+{
+    return lease == LISTENER_SHARED       ? &listener->port
+           : lease == LISTENER_SHARED_TLS ? &listener->tls_port
+                                          : &listener->ports[lease];
+}
+
 /* Opens one number in both families; where the other family has none (no IPv6) or is taken under a
  * number that was asked for, the first one is enough. */
 static bool open_port(struct listener *listener, const char *host, int port, int lease)
@@ -122,7 +130,7 @@ static bool open_port(struct listener *listener, const char *host, int port, int
                 continue;
             }
         }
-        listener->ports[lease + 1] = got;
+        *port_at(listener, lease) = got;
         add_socket(listener, fd, lease);
         if (second >= 0) {
             add_socket(listener, second, lease);
@@ -131,12 +139,13 @@ static bool open_port(struct listener *listener, const char *host, int port, int
     }
 }
 
-static char *message_of(const char *host, int port, const char *what)
+static char *message_of(struct listener_address address, bool is_tls, const char *what)
 {
     struct buf text = {0};
-    buf_printf(&text, "cannot listen on %s port %d: %s", host, port, what);
+    buf_printf(&text, "cannot listen on %s port %d: %s", address.host, address.port, what);
     if (errno == EADDRINUSE) {
-        buf_append_str(&text, "; stop what uses it, or give --listen another port (0: any)");
+        buf_printf(&text, "; stop what uses it, or give %s another port (0: any)",
+                   is_tls ? "--tls-listen" : "--listen");
     }
     if (errno == EMFILE) {
         buf_append_str(&text, "; raise the limit of open files (ulimit -n), or lower --ports");
@@ -146,22 +155,23 @@ static char *message_of(const char *host, int port, const char *what)
     return message;
 }
 
-struct listener *listener_open(const char *host, int port, size_t leases, char **message)
+struct listener *listener_open(struct listener_address plain, struct listener_address tls,
+                               size_t leases, char **message)
 {
-    struct sockaddr_storage address;
-    if (set_address(&address, host, port) == 0) {
-        errno = 0;
-        *message = message_of(host, port, "not an IPv4 or IPv6 address");
-        return NULL;
-    }
     struct listener *listener = xcalloc(1, sizeof *listener);
-    listener->sockets = xcalloc(2 * (leases + 1), sizeof *listener->sockets);
+    listener->sockets = xcalloc(2 * (leases + 2), sizeof *listener->sockets);
     listener->ports = xcalloc(leases + 1, sizeof *listener->ports);
     listener->lease_count = leases;
-    for (int lease = -1; lease < (int)leases; lease++) {
-        int wanted = lease < 0 ? port : 0;
-        if (!open_port(listener, host, wanted, lease)) {
-            *message = message_of(host, wanted, strerror(errno));
+    for (int lease = LISTENER_SHARED_TLS; lease < (int)leases; lease++) {
+        struct sockaddr_storage any;
+        bool is_tls = lease == LISTENER_SHARED_TLS;
+        struct listener_address address = is_tls ? tls : plain;
+        address.port = lease >= 0 ? 0 : address.port;
+        bool is_address = set_address(&any, address.host, 0) != 0;
+        errno = 0;
+        if (!is_address || !open_port(listener, address.host, address.port, lease)) {
+            *message = message_of(address, is_tls,
+                                  is_address ? strerror(errno) : "not an IPv4 or IPv6 address");
             listener_close(listener);
             return NULL;
         }
@@ -246,12 +256,17 @@ void listener_close(struct listener *listener)
 
 int listener_port(const struct listener *listener)
 {
-    return listener->ports[0];
+    return listener->port;
+}
+
+int listener_tls_port(const struct listener *listener)
+{
+    return listener->tls_port;
 }
 
 const int *listener_lease_ports(const struct listener *listener)
 {
-    return listener->ports + 1;
+    return listener->ports;
 }
 
 size_t listener_lease_count(const struct listener *listener)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The listening sockets: one shared port and a block of ports to lease, each on the address asked
- * for and, where that is a loopback address, on the other family's under the same number. When no
- * descriptor is left, accepting pauses instead of spinning. */
+/* The listening sockets: two shared ports, one of them for TLS, and a block of ports to lease, each
+ * on the address asked for and, where that is a loopback address, on the other family's under the
+ * same number. When no descriptor is left, accepting pauses instead of spinning. */
 #ifndef INTERIMSPEC_LISTENER_H
 #define INTERIMSPEC_LISTENER_H
 
@@ -12,18 +12,28 @@
 struct ev_loop;
 struct listener;
 
-/* A connection was accepted at port number `lease` of the block, -1: the shared one. The callee
+/* Instead of the number of a lease. */
+enum { LISTENER_SHARED = -1, LISTENER_SHARED_TLS = -2 };
+
+struct listener_address {
+    const char *host; /* borrowed; numeric */
+    int port;         /* 0: any */
+};
+
+/* A connection was accepted at port number `lease` of the block, or at a shared one. The callee
  * owns `fd`, which does not block. */
 typedef void listener_callback(void *user, int fd, const struct sockaddr_storage *peer, int lease);
 
 /* Opens all of them, without accepting; NULL with *message (owned by the caller) when that fails.
- * `port` 0 lets the kernel choose. */
-struct listener *listener_open(const char *host, int port, size_t leases, char **message);
+ * The ports to lease are on the host of `plain`. */
+struct listener *listener_open(struct listener_address plain, struct listener_address tls,
+                               size_t leases, char **message);
 void listener_start(struct listener *listener, struct ev_loop *loop, listener_callback *on_accept,
                     void *user);
 void listener_close(struct listener *listener);
 
 int listener_port(const struct listener *listener);
+int listener_tls_port(const struct listener *listener);
 /* All `leases` of them. */
 const int *listener_lease_ports(const struct listener *listener);
 size_t listener_lease_count(const struct listener *listener);

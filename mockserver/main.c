@@ -37,6 +37,11 @@ static void write_ready(const struct server *server)
     }
     json_end_array(&json);
     json_end_object(&json);
+    json_key_object(&json, "h1s");
+    json_key_text(&json, "host", options->tls_host[0] ? options->tls_host : options->host);
+    json_key_int(&json, "port", listener_tls_port(server->listener));
+    json_end_object(&json);
+    json_key_text(&json, "ca_file", server->ca_file);
     json_key_text(&json, "control", options->control);
     json_key_int(&json, "scenarios", (int64_t)server->catalogue.count);
     json_key_object(&json, "limits");

@@ -16,6 +16,9 @@ const char options_help[] =
     "\n"
     "  --catalogue DIR|FILE  scenario files (default: scenarios)\n"
     "  --listen HOST:PORT    numeric address; port 0 is any (default: 127.0.0.1:0)\n"
+    "  --tls-listen HOST:PORT  the same for TLS (default: the host of --listen, port 0)\n"
+    "  --ca-file FILE        where the certificate to trust is written (default: beside\n"
+    "                        the control socket, or a new file)\n"
     "  --ports N             ports that can be leased to runs (default: 64)\n"
     "  --control PATH        Unix socket on which runs are made and ended\n"
     "  --pace F              factor on every sleep, 0.001 to 1000 (default: 1)\n"
@@ -25,6 +28,7 @@ const char options_help[] =
     "  --check               read the catalogue, report errors, and exit\n"
     "  --version, --help\n"
     "\n"
+    "With SSLKEYLOGFILE in the environment the secrets of TLS are appended to that file.\n"
     "Prints one line of JSON when it is ready. Exit status 2: bad option, bad scenario\n"
     "file, or an address that cannot be had.\n";
 
@@ -52,7 +56,7 @@ static bool parse_int(const char *text, int min, int max, int *value)
 }
 
 /* "127.0.0.1:8080", "[::1]:0", "8080", "127.0.0.1" */
-static bool parse_listen(const char *text, struct options *options)
+static bool parse_listen(const char *text, char *into, size_t size, int *port)
 {
     const char *colon = strrchr(text, ':');
     const char *host = text;
@@ -66,19 +70,19 @@ static bool parse_listen(const char *text, struct options *options)
         host_len = (size_t)(bracket - host);
         colon = bracket[1] == ':' ? bracket + 1 : NULL;
     } else if (!colon && strspn(text, "0123456789") == strlen(text)) {
-        return parse_int(text, 0, 65535, &options->port);
+        return parse_int(text, 0, 65535, port);
     } else {
         host_len = colon ? (size_t)(colon - text) : strlen(text);
     }
-    if (host_len == 0 || host_len >= sizeof options->host) {
+    if (host_len == 0 || host_len >= size) {
         return false;
     }
-    memcpy(options->host, host, host_len);
-    options->host[host_len] = '\0';
-    if (strcmp(options->host, "localhost") == 0) {
-        strcpy(options->host, "127.0.0.1");
+    memcpy(into, host, host_len);
+    into[host_len] = '\0';
+    if (strcmp(into, "localhost") == 0) {
+        strcpy(into, "127.0.0.1");
     }
-    return !colon || parse_int(colon + 1, 0, 65535, &options->port);
+    return !colon || parse_int(colon + 1, 0, 65535, port);
 }
 
 static bool parse_pace(const char *text, double *pace)
@@ -91,6 +95,8 @@ static bool parse_pace(const char *text, double *pace)
 enum {
     OPT_CATALOGUE = 256,
     OPT_LISTEN,
+    OPT_TLS_LISTEN,
+    OPT_CA_FILE,
     OPT_PORTS,
     OPT_CONTROL,
     OPT_PACE,
@@ -106,6 +112,8 @@ enum {
 static const struct option long_options[] = {
     {"catalogue", required_argument, NULL, OPT_CATALOGUE},
     {"listen", required_argument, NULL, OPT_LISTEN},
+    {"tls-listen", required_argument, NULL, OPT_TLS_LISTEN},
+    {"ca-file", required_argument, NULL, OPT_CA_FILE},
     {"ports", required_argument, NULL, OPT_PORTS},
     {"control", required_argument, NULL, OPT_CONTROL},
     {"pace", required_argument, NULL, OPT_PACE},
@@ -127,10 +135,21 @@ static enum options_wish apply(struct options *options, int option, const char *
         options->catalogue = value;
         return OPTIONS_RUN;
     case OPT_LISTEN:
-        if (!parse_listen(value, options)) {
+        if (!parse_listen(value, options->host, sizeof options->host, &options->port)) {
             *message = complain("--listen %s: expected HOST:PORT, such as 127.0.0.1:8080", value);
             return OPTIONS_BAD;
         }
+        return OPTIONS_RUN;
+    case OPT_TLS_LISTEN:
+        if (!parse_listen(value, options->tls_host, sizeof options->tls_host,
+                          &options->tls_port)) {
+            *message =
+                complain("--tls-listen %s: expected HOST:PORT, such as 127.0.0.1:8443", value);
+            return OPTIONS_BAD;
+        }
+        return OPTIONS_RUN;
+    case OPT_CA_FILE:
+        options->ca_file = value;
         return OPTIONS_RUN;
     case OPT_PORTS:
         if (!parse_int(value, 0, 4096, &options->ports)) {

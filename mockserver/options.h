@@ -12,8 +12,11 @@ enum options_wish { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_BAD };
 struct options {
     const char *catalogue; /* borrowed from argv, as are the others */
     const char *control;   /* NULL: none */
+    const char *ca_file;   /* where the certificate to trust is written; NULL: a new file */
     char host[64];
     int port;
+    char tls_host[64]; /* empty: as host */
+    int tls_port;
     int ports; /* to lease */
     double pace;
     bool live;

@@ -74,12 +74,13 @@ void page_catalogue(const struct catalogue *catalogue, struct buf *out)
     buf_append_str(out, "</body></html>\n");
 }
 
-void page_scenario(const struct scenario *scenario, struct bytes authority, struct buf *out)
+void page_scenario(const struct scenario *scenario, bool is_tls, struct bytes authority,
+                   struct buf *out)
 {
     append_top(out, scenario->id);
     buf_printf(out, "<h1>%s</h1>\n<p>", scenario->id);
     append_escaped(out, bytes_of_str(scenario->title));
-    buf_append_str(out, "</p>\n<p><code>curl -v http://");
+    buf_printf(out, "</p>\n<p><code>curl -v %s://", is_tls ? "--cacert FILE https" : "http");
     append_escaped(out, authority);
     buf_printf(out, "/%s/me</code></p>\n", scenario->id);
     if (scenario->param_count > 0) {

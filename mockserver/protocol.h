@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "place.h"
+#include "scenario.h"
 
 /* The header section of a request. All that is borrowed is valid during the callback only. */
 struct request_head {
@@ -30,6 +31,7 @@ enum bad_request_kind {
     BAD_REQUEST_METHOD,     /* well-formed, but nobody knows this method */
     BAD_REQUEST_TOO_LARGE,  /* the head */
     BAD_REQUEST_TLS,        /* a TLS hello on a port that speaks no TLS */
+    BAD_REQUEST_PLAIN_TEXT, /* anything else on a port that speaks TLS */
     BAD_REQUEST_H2_PREFACE, /* HTTP/2 with prior knowledge on a port that speaks HTTP/1.1 */
 };
 
@@ -76,7 +78,7 @@ struct protocol_listener {
 struct protocol;
 
 struct protocol_ops {
-    const char *name; /* of the transport, as scenario files say it */
+    const char *name;
     bool has_streams; /* exchanges play side by side */
     struct protocol *(*open)(const struct protocol_listener *listener, void *user);
     void (*close)(struct protocol *protocol);
@@ -96,11 +98,14 @@ struct protocol {
 };
 
 extern const struct protocol_ops protocol_h1;
-extern const struct protocol_ops protocol_h2c;
+extern const struct protocol_ops protocol_h2;
 
 /* What a client that knows beforehand that the server speaks HTTP/2 begins with (RFC 9113 3.4). */
 #define H2_PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 enum { H2_PREFACE_LEN = 24 };
+
+/* What is spoken over a transport; NULL: nothing, it is not served. */
+const struct protocol_ops *protocol_over(enum transport_bit transport);
 
 static inline void protocol_close(struct protocol *protocol)
 {

@@ -27,8 +27,8 @@ static size_t h2_leave(struct protocol *protocol, struct bytes octets, bool wait
     return h2_session_leave((struct h2_session *)protocol, octets, waits);
 }
 
-const struct protocol_ops protocol_h2c = {
-    .name = "h2c",
+const struct protocol_ops protocol_h2 = {
+    .name = "h2",
     .open = h2_open,
     .close = h2_close,
     .begin = h2_begin,

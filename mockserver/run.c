@@ -35,7 +35,7 @@ struct run_registry {
     size_t count, by_hand_count, max;
     uint64_t serials;
     uint64_t late_requests;
-    int shared_port;
+    int shared_port, shared_tls_port;
 };
 
 static size_t bucket_of(struct bytes token)
@@ -48,11 +48,12 @@ static size_t bucket_of(struct bytes token)
 }
 
 struct run_registry *run_registry_new(unsigned max_runs, const int *ports, size_t port_count,
-                                      int shared_port)
+                                      int shared_port, int shared_tls_port)
 {
     struct run_registry *registry = xcalloc(1, sizeof *registry);
     registry->max = max_runs;
     registry->shared_port = shared_port;
+    registry->shared_tls_port = shared_tls_port;
     registry->lease_count = registry->free_count = port_count;
     registry->leases = xcalloc(port_count + 1, sizeof *registry->leases);
     registry->free_leases = xcalloc(port_count + 1, sizeof *registry->free_leases);
@@ -199,7 +200,9 @@ struct run *run_make(struct run_registry *registry, const struct run_spec *spec,
     run->refs = 1;
     run->serial = ++registry->serials;
     run->lease = -1;
-    run->port = registry->shared_port;
+    run->transport = spec->transport;
+    run->port = run_transport_is_tls(run->transport) ? registry->shared_tls_port
+                                                     : registry->shared_port;
     run->by_hand = spec->by_hand;
     run->used_ns = spec->origin.monotonic_ns;
     run->queue_wait_ns = spec->by_hand ? -1 : host_run_queue_wait_ns();
@@ -245,6 +248,11 @@ struct run *run_at_lease(const struct run_registry *registry, int lease)
 {
     assert(lease >= 0 && (size_t)lease < registry->lease_count);
     return registry->leases[lease].run;
+}
+
+bool run_transport_is_tls(enum transport_bit transport)
+{
+    return transport == TRANSPORT_H1S || transport == TRANSPORT_H2;
 }
 
 static void bury(struct run_registry *registry, struct bytes token)

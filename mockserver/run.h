@@ -49,7 +49,8 @@ struct run {
     uint64_t serial;            /* unlike that of any other run, never 0 */
     int64_t used_ns;            /* when it last had a request */
     int64_t queue_wait_ns;      /* of this process when the run began; -1: unknown */
-    int lease;                  /* index, or -1 */
+    enum transport_bit transport; /* of its port; by hand: of the first request */
+    int lease;                    /* index, or -1 */
     int port;                   /* of the lease, or the shared one */
     unsigned refs;
     uint32_t requests, probe_requests, connections;
@@ -71,15 +72,17 @@ enum run_error {
 
 struct run_registry;
 
-/* `ports` (borrowed while this runs) are what leases are made of. */
+/* `ports` (borrowed while this runs) are what leases are made of; a lease takes any transport. The
+ * shared ports are those of connections without and with TLS. */
 struct run_registry *run_registry_new(unsigned max_runs, const int *ports, size_t port_count,
-                                      int shared_port);
+                                      int shared_port, int shared_tls_port);
 void run_registry_free(struct run_registry *registry);
 
 struct run_spec {
     const struct scenario *scenario;
     struct bytes token;    /* len 0: make one up */
     const int64_t *params; /* NULL: the defaults */
+    enum transport_bit transport;
     struct clock_pair origin;
     bool leases_port;
     bool by_hand;
@@ -96,6 +99,8 @@ struct run *run_find(const struct run_registry *registry, struct bytes token,
                      struct bytes scenario);
 /* The run that leases a port, or NULL. */
 struct run *run_at_lease(const struct run_registry *registry, int lease);
+/* Whether connections over it begin with a TLS handshake. */
+bool run_transport_is_tls(enum transport_bit transport);
 /* A made run leaves a tombstone, and its port goes to the end of the queue. */
 void run_end(struct run_registry *registry, struct run *run);
 /* Whether a run of that token has ended, and how many requests came for it since. */

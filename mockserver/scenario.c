@@ -165,9 +165,29 @@ static bool read_resources(struct loader *l, const struct node *root)
 
 /* --- the file --- */
 
+const char *const transport_names[TRANSPORT_COUNT + 1] = {"h1", "h1s", "h2c", "h2", "h3", NULL};
+
+unsigned transport_named(struct bytes name)
+{
+    for (unsigned i = 0; i < TRANSPORT_COUNT; i++) {
+        if (bytes_equal_str(name, transport_names[i])) {
+            return 1u << i;
+        }
+    }
+    return 0;
+}
+
+const char *transport_name(enum transport_bit transport)
+{
+    unsigned i = 0;
+    while (transport != 1u << i) {
+        i++;
+    }
+    return transport_names[i];
+}
+
 static bool read_transports(struct loader *l, const struct node *list)
 {
-    static const char *const names[] = {"h1", "h1s", "h2c", "h2", "h3", NULL};
     if (!loader_expect(l, list, NODE_LIST, "transports"))
         return false;
     if (list->count == 0)
@@ -175,10 +195,10 @@ static bool read_transports(struct loader *l, const struct node *list)
     l->scenario->transports = 0;
     for (const struct node *item = list->first; item != NULL; item = item->next) {
         int index;
-        if (!read_choice(l, item, names, "transport", &index))
+        if (!read_choice(l, item, transport_names, "transport", &index))
             return false;
         if (l->scenario->transports & 1u << index)
-            return loader_fail(l, item, "transport %s stands twice", names[index]);
+            return loader_fail(l, item, "transport %s stands twice", transport_names[index]);
         l->scenario->transports |= 1u << index;
     }
     return true;

@@ -231,6 +231,12 @@ enum transport_bit {
     TRANSPORT_H2 = 8,
     TRANSPORT_H3 = 16,
 };
+enum { TRANSPORT_COUNT = 5 };
+/* As scenario files say them, in the order of the bits; NULL ends them. */
+extern const char *const transport_names[TRANSPORT_COUNT + 1];
+const char *transport_name(enum transport_bit transport);
+/* 0: there is none of that name. */
+unsigned transport_named(struct bytes name);
 
 /* What the server says of itself on HTTP/2; -1: nothing. */
 struct h2_settings {

@@ -119,7 +119,14 @@ static void on_accept(void *user, int fd, const struct sockaddr_storage *peer, i
 {
     struct server *server = user;
     struct run *run = lease >= 0 ? run_at_lease(server->runs, lease) : NULL;
-    conn_new(server, fd, peer, run);
+    struct conn_origin origin = {
+        .peer = peer,
+        .run = run,
+        .transport = run                          ? run->transport
+                     : lease == LISTENER_SHARED_TLS ? TRANSPORT_H1S
+                                                    : TRANSPORT_H1,
+    };
+    conn_new(server, fd, &origin);
 }
 
 static void on_loop_edge(struct ev_loop *loop, ev_prepare *prepare, int revents)
@@ -157,6 +164,27 @@ static void start_watchers(struct server *server)
     listener_start(server->listener, server->loop, on_accept, server);
 }
 
+/* Beside the control socket, so that what a harness keeps in one folder goes with that folder. */
+static bool start_tls(struct server *server, const char *host, char **message)
+{
+    const struct options *options = server->options;
+    struct buf path = {0};
+    server->tls = tls_new(host, message);
+    if (!server->tls) {
+        return false;
+    }
+    if (options->ca_file) {
+        buf_append_str(&path, options->ca_file);
+    } else if (options->control) {
+        buf_printf(&path, "%s.ca.pem", options->control);
+    }
+    buf_append(&path, "", 1);
+    const char *wanted = path.data + path.start;
+    server->ca_file = tls_write_ca(server->tls, *wanted ? wanted : NULL, message);
+    buf_fini(&path);
+    return server->ca_file != NULL;
+}
+
 struct server *server_new(const struct options *options, struct catalogue *catalogue,
                           char **message)
 {
@@ -170,7 +198,10 @@ struct server *server_new(const struct options *options, struct catalogue *catal
     server->read_buffer = xmalloc(SERVER_READ_OCTETS);
     server->outgoing = xcalloc(1, sizeof *server->outgoing);
     server->rendered = rendered_cache_new();
-    server->listener = listener_open(options->host, options->port, (size_t)options->ports, message);
+    struct listener_address plain = {options->host, options->port};
+    struct listener_address tls = {options->tls_host[0] ? options->tls_host : options->host,
+                                   options->tls_port};
+    server->listener = listener_open(plain, tls, (size_t)options->ports, message);
     server->loop = server->listener ? ev_loop_new(EVFLAG_NOENV) : NULL;
     server->schedule = server->loop ? schedule_new(server->loop) : NULL;
     if (!server->schedule) {
@@ -182,7 +213,12 @@ struct server *server_new(const struct options *options, struct catalogue *catal
     server->max_runs = runs_for(server->files);
     server->runs =
         run_registry_new(server->max_runs, listener_lease_ports(server->listener),
-                         listener_lease_count(server->listener), listener_port(server->listener));
+                         listener_lease_count(server->listener), listener_port(server->listener),
+                         listener_tls_port(server->listener));
+    if (!start_tls(server, tls.host, message)) {
+        server_free(server);
+        return NULL;
+    }
     if (options->control) {
         server->control = control_open(server, options->control, message);
         if (!server->control) {
@@ -222,6 +258,11 @@ void server_free(struct server *server)
         free(exchange);
     }
     listener_close(server->listener);
+    if (server->ca_file) {
+        unlink(server->ca_file);
+        free(server->ca_file);
+    }
+    tls_free(server->tls);
     unread_free(server->unread);
     schedule_free(server->schedule);
     if (server->loop) {

@@ -12,6 +12,7 @@
 #include "run.h"
 #include "scenario.h"
 #include "schedule.h"
+#include "tls.h"
 #include "unread.h"
 
 enum { SERVER_READ_OCTETS = 64 * 1024 };
@@ -28,6 +29,8 @@ struct server {
     struct catalogue catalogue;      /* owned */
     struct run_registry *runs;       /* owned */
     struct listener *listener;       /* owned */
+    struct tls *tls;                 /* owned */
+    char *ca_file;                   /* owned; written by us, removed at the end */
     struct control *control;         /* owned; NULL without --control */
     struct conn *conns;              /* owned; every connection that is not dead */
     struct conn *dead;               /* owned; freed at the edge of the loop */

@@ -370,6 +370,36 @@ void transcript_bad_request(struct moment at, enum event_kind kind, const char *
     }
 }
 
+void transcript_tls(struct moment at, const struct tls_facts *facts)
+{
+    size_t size = sizeof(struct event_tls) + facts->alpn.len + facts->server_name.len;
+    struct event_tls *tls = append(at, EVENT_TLS, size);
+    if (!tls) {
+        return;
+    }
+    tls->version = facts->version;
+    tls->cipher = facts->cipher;
+    tls->alpn_len = (uint16_t)facts->alpn.len;
+    tls->server_name_len = (uint16_t)facts->server_name.len;
+    tls->resumed = facts->resumed;
+    if (facts->alpn.len > 0) {
+        memcpy(tls->text, facts->alpn.data, facts->alpn.len);
+    }
+    if (facts->server_name.len > 0) {
+        memcpy(tls->text + facts->alpn.len, facts->server_name.data, facts->server_name.len);
+    }
+}
+
+void transcript_tls_failed(struct moment at, const struct tls_failure *failure)
+{
+    struct event_tls_failed *failed = append(at, EVENT_TLS_FAILED, sizeof *failed);
+    if (failed) {
+        failed->reason = failure->reason;
+        failed->alert = failure->alert;
+        failed->by_client = failure->by_client;
+    }
+}
+
 const struct event *transcript_next(const struct transcript *transcript,
                                     struct transcript_cursor *cursor)
 {

@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "place.h"
 #include "protocol.h"
+#include "transport.h"
 
 enum {
     TRANSCRIPT_EVENT_OCTETS = 64 * 1024,      /* of one event's octets are kept */
@@ -50,6 +51,8 @@ enum event_kind {
     EVENT_HTTP10,
     EVENT_BAD_REQUEST,
     EVENT_TLS_HELLO,
+    EVENT_TLS,        /* the handshake is complete */
+    EVENT_TLS_FAILED, /* there was none, or an alert ended the connection later */
     EVENT_UPGRADE_IGNORED,
     EVENT_TUNNEL,
     EVENT_MIXED_RUNS,
@@ -187,6 +190,20 @@ struct event_text { /* EVENT_BAD_REQUEST, EVENT_TLS_HELLO */
     char method[];
 };
 
+struct event_tls {
+    struct event event;
+    const char *version, *cipher; /* static */
+    uint16_t alpn_len, server_name_len;
+    bool resumed;
+    char text[]; /* the protocol that was agreed on, then the name that was asked for */
+};
+
+struct event_tls_failed {
+    struct event event;
+    const char *reason, *alert; /* static; no alert: NULL */
+    bool by_client;
+};
+
 struct transcript_chunk;
 
 struct transcript {
@@ -252,6 +269,9 @@ void transcript_stream_error(struct moment at, enum event_kind kind, uint32_t st
 void transcript_wait_limit(struct moment at, size_t step);
 void transcript_bad_request(struct moment at, enum event_kind kind, const char *reason, int status,
                             struct bytes method);
+
+void transcript_tls(struct moment at, const struct tls_facts *facts);
+void transcript_tls_failed(struct moment at, const struct tls_failure *failure);
 
 /* Walks the records: NULL before the first, NULL after the last. */
 struct transcript_cursor {

@@ -36,6 +36,8 @@ static const char *const names[] = {
     [EVENT_HTTP10] = "http10",
     [EVENT_BAD_REQUEST] = "bad-request",
     [EVENT_TLS_HELLO] = "tls-hello",
+    [EVENT_TLS] = "tls",
+    [EVENT_TLS_FAILED] = "tls-failed",
     [EVENT_UPGRADE_IGNORED] = "upgrade-ignored",
     [EVENT_TUNNEL] = "tunnel",
     [EVENT_MIXED_RUNS] = "mixed-runs",
@@ -54,13 +56,11 @@ const char *transcript_json_name(enum event_kind kind)
     return names[kind];
 }
 
-struct transcript_writer *transcript_writer_new(struct run *run, bool complete, double pace,
-                                                const char *transport)
+struct transcript_writer *transcript_writer_new(struct run *run, bool complete, double pace)
 {
     struct transcript_writer *writer = xcalloc(1, sizeof *writer);
     writer->run = run_ref(run);
     writer->pace = pace;
-    writer->transport = transport;
     writer->dropped = run->transcript.dropped;
     writer->complete = complete && writer->dropped == 0 && !run->transcript.off;
     struct transcript_cursor cursor = {0};
@@ -227,6 +227,37 @@ static void write_stream_error(struct transcript_writer *writer, const struct ev
     }
 }
 
+static void write_octets_or_null(struct json *json, const char *key, struct bytes octets)
+{
+    if (octets.len > 0) {
+        json_key_octets(json, key, octets);
+    } else {
+        json_key_null(json, key);
+    }
+}
+
+static void write_tls(struct transcript_writer *writer, const struct event *event)
+{
+    const struct event_tls *tls = (const struct event_tls *)event;
+    struct json *json = &writer->json;
+    json_key_text(json, "version", tls->version);
+    json_key_text(json, "cipher", tls->cipher);
+    write_octets_or_null(json, "alpn", bytes_of(tls->text, tls->alpn_len));
+    write_octets_or_null(json, "server_name",
+                         bytes_of(tls->text + tls->alpn_len, tls->server_name_len));
+    json_key_bool(json, "resumed", tls->resumed);
+}
+
+static void write_tls_failed(struct transcript_writer *writer, const struct event *event)
+{
+    const struct event_tls_failed *failed = (const struct event_tls_failed *)event;
+    json_key_text(&writer->json, "reason", failed->reason);
+    json_key_text(&writer->json, "alert", failed->alert);
+    if (failed->alert) {
+        json_key_text(&writer->json, "by", failed->by_client ? "client" : "server");
+    }
+}
+
 static void write_members(struct transcript_writer *writer, const struct event *event)
 {
     struct json *json = &writer->json;
@@ -273,6 +304,12 @@ static void write_members(struct transcript_writer *writer, const struct event *
     case EVENT_BAD_REQUEST:
     case EVENT_TLS_HELLO:
         write_text(writer, event);
+        return;
+    case EVENT_TLS:
+        write_tls(writer, event);
+        return;
+    case EVENT_TLS_FAILED:
+        write_tls_failed(writer, event);
         return;
     case EVENT_TURN:
     case EVENT_SCRIPT_END:
@@ -345,7 +382,7 @@ static void write_head(struct transcript_writer *writer)
     json_key_int(json, "v", 1);
     json_key_text(json, "run", run->token);
     json_key_text(json, "scenario", run->scenario->id);
-    json_key_text(json, "transport", writer->transport);
+    json_key_text(json, "transport", transport_name(run->transport));
     json_key_object(json, "params");
     for (size_t i = 0; i < run->scenario->param_count; i++) {
         json_key_int(json, run->scenario->params[i].name, run->params[i]);

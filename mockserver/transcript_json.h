@@ -10,8 +10,7 @@ struct transcript_writer;
 
 /* Holds a reference to the run. Events that are noted later are not part of it. `complete`: the run
  * has ended and nothing is missing. */
-struct transcript_writer *transcript_writer_new(struct run *run, bool complete, double pace,
-                                                const char *transport);
+struct transcript_writer *transcript_writer_new(struct run *run, bool complete, double pace);
 /* Appends at least `octets` to `out`, or all that is left: then true. */
 bool transcript_writer_some(struct transcript_writer *writer, struct buf *out, size_t octets);
 void transcript_writer_free(struct transcript_writer *writer);

@@ -35,7 +35,6 @@ struct transcript_writer {
     size_t octets;              /* of sends, written so far */
     uint64_t dropped;
     double pace;
-    const char *transport;
     bool complete;
     bool begun;
 };

@@ -12,6 +12,12 @@ static enum io_status status_of(int error)
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR ? IO_AGAIN : IO_RESET;
 }
 
+static enum io_status tcp_establish(struct transport *transport)
+{
+    (void)transport;
+    return IO_OK;
+}
+
 static enum io_status tcp_read(struct transport *transport, void *to, size_t cap, size_t *got)
 {
     ssize_t n = recv(transport->fd, to, cap, 0);
@@ -51,19 +57,35 @@ static void tcp_reset(struct transport *transport)
     tcp_close(transport);
 }
 
+static bool tcp_facts(struct transport *transport, struct tls_facts *facts)
+{
+    (void)transport;
+    (void)facts;
+    return false;
+}
+
+static bool tcp_failure(const struct transport *transport, struct tls_failure *failure)
+{
+    (void)transport;
+    (void)failure;
+    return false;
+}
+
 static const struct transport_ops tcp = {
+    .establish = tcp_establish,
     .read = tcp_read,
     .write = tcp_write,
     .end = tcp_end,
     .end_abruptly = tcp_end,
     .close = tcp_close,
     .reset = tcp_reset,
+    .facts = tcp_facts,
+    .failure = tcp_failure,
 };
 
 void transport_tcp_init(struct transport *transport, int fd)
 {
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    transport->ops = &tcp;
-    transport->fd = fd;
+    *transport = (struct transport){.ops = &tcp, .fd = fd};
 }

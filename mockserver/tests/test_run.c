@@ -25,7 +25,7 @@ static int set_up(void **state)
     struct fixture *fixture = calloc(1, sizeof *fixture);
     fixture->scenario = made_scenario("params: {n: {default: 5, min: 1, max: 9}}\n"
                                       "script:\n  - respond: {status: 102}\n    times: n\n");
-    fixture->registry = run_registry_new(4, ports, 3, 4000);
+    fixture->registry = run_registry_new(4, ports, 3, 4000, 4443);
     *state = fixture;
     return 0;
 }
@@ -43,7 +43,7 @@ static struct run *make(struct fixture *fixture, const char *token, bool lease,
                         enum run_error *error)
 {
     struct run_spec spec = {
-        .scenario = fixture->scenario, .token = bytes_of_str(token), .leases_port = lease};
+        .scenario = fixture->scenario, .transport = TRANSPORT_H1, .token = bytes_of_str(token), .leases_port = lease};
     return run_make(fixture->registry, &spec, error);
 }
 
@@ -160,7 +160,7 @@ static void test_runs_by_hand(void **state)
     enum run_error error;
     uint64_t late;
     struct run_spec spec = {
-        .scenario = fixture->scenario, .token = bytes_of_str("me"), .by_hand = true};
+        .scenario = fixture->scenario, .transport = TRANSPORT_H1, .token = bytes_of_str("me"), .by_hand = true};
     struct run *run = run_make(fixture->registry, &spec, &error);
     struct bytes me = bytes_of_str("me");
     assert_ptr_equal(run_find(fixture->registry, me, bytes_of_str("made")), run);

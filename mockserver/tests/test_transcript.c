@@ -26,8 +26,9 @@ static void set(struct stage *stage, const char *text)
 {
     enum run_error error;
     stage->scenario = made_scenario(text);
-    stage->registry = run_registry_new(4, NULL, 0, 4000);
+    stage->registry = run_registry_new(4, NULL, 0, 4000, 4443);
     struct run_spec spec = {.scenario = stage->scenario,
+                            .transport = TRANSPORT_H1,
                             .token = bytes_of_str("r1"),
                             .origin = {.monotonic_ns = 100 * MS, .realtime_ns = 5000 * MS}};
     stage->run = run_make(stage->registry, &spec, &error);
@@ -57,7 +58,7 @@ static void request(struct stage *stage, int64_t ms, uint32_t exchange, const ch
 static struct buf events_of(struct stage *stage)
 {
     struct buf out = {0};
-    struct transcript_writer *writer = transcript_writer_new(stage->run, true, 1, "h1");
+    struct transcript_writer *writer = transcript_writer_new(stage->run, true, 1);
     while (!transcript_writer_some(writer, &out, 1)) {
     }
     transcript_writer_free(writer);
@@ -209,7 +210,7 @@ static void test_a_full_transcript_drops_and_says_so(void **state)
     }
     assert_true(stage.run->transcript.memory <= TRANSCRIPT_MAX_RECORDS + 128 * 1024);
     struct buf out = {0};
-    struct transcript_writer *writer = transcript_writer_new(stage.run, true, 1, "h1");
+    struct transcript_writer *writer = transcript_writer_new(stage.run, true, 1);
     assert_false(transcript_writer_some(writer, &out, 1));
     buf_append(&out, "", 1);
     assert_non_null(strstr(out.data + out.start, "\"complete\":false,\"dropped_events\":1,"));
