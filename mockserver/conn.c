@@ -347,7 +347,7 @@ static void client_fin(struct conn *conn, int64_t now_ns)
 static void break_off(struct conn *conn, int64_t now_ns)
 {
     struct tls_failure failure;
-    if (conn->transport.ops->failure(&conn->transport, &failure)) {
+    if (conn->state == CONN_OPEN && conn->transport.ops->failure(&conn->transport, &failure)) {
         note_tls_failure(conn, now_ns, &failure);
     }
     conn_note(conn, NULL, now_ns, EVENT_CLIENT_RST);

@@ -31,8 +31,8 @@ enum bad_request_kind {
     BAD_REQUEST_METHOD,     /* well-formed, but nobody knows this method */
     BAD_REQUEST_TOO_LARGE,  /* the head */
     BAD_REQUEST_TLS,        /* a TLS hello on a port that speaks no TLS */
-    BAD_REQUEST_PLAIN_TEXT, /* anything else on a port that speaks TLS */
     BAD_REQUEST_H2_PREFACE, /* HTTP/2 with prior knowledge on a port that speaks HTTP/1.1 */
+    BAD_REQUEST_PLAIN_TEXT, /* anything but TLS on a port that speaks TLS */
 };
 
 struct bad_request {

@@ -191,7 +191,7 @@ static bool read_transports(struct loader *l, const struct node *list)
     if (!loader_expect(l, list, NODE_LIST, "transports"))
         return false;
     if (list->count == 0)
-        return loader_fail(l, list, "transports names none; leave the key out for [h1]");
+        return loader_fail(l, list, "transports names none; leave the key out for the default");
     l->scenario->transports = 0;
     for (const struct node *item = list->first; item != NULL; item = item->next) {
         int index;
@@ -243,7 +243,7 @@ static bool read_scenario(struct loader *l, const struct node *root)
         !loader_check_keys(l, root, keys, "a scenario") || !read_id_and_title(l, root))
         return false;
     const struct node *transports = node_get(root, "transports");
-    l->scenario->transports = TRANSPORT_H1;
+    l->scenario->transports = TRANSPORT_H1; /* until its steps are known */
     if (transports != NULL && !read_transports(l, transports))
         return false;
     const struct node *params = node_get(root, "params");
@@ -257,6 +257,8 @@ static bool read_scenario(struct loader *l, const struct node *root)
         return false;
     if (params != NULL && !check_params_used(l, params))
         return false;
+    if (transports == NULL)
+        l->scenario->transports = scenario_default_transports(l);
     return check_file_name(l, node_get(root, "id"));
 }
 

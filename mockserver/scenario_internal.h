@@ -4,6 +4,7 @@
  *   scenario.c          the file: its keys, parameters, resources
  *   scenario_script.c   a script: its steps, and which may follow which
  *   scenario_respond.c  the step `respond`
+ *   scenario_transports.c  where it plays if it does not say
  *   scenario_values.c   single values: numbers, sizes, times, octets, fields
  *
  * Every reader returns false after an error, which it has put into loader.error; the first error
@@ -84,6 +85,11 @@ MUST_CHECK bool read_fields(struct loader *l, const struct node *list, const cha
 struct bytes take_bytes(struct buf *buf);
 void bytes_free(struct bytes *bytes);
 void fields_free(struct fields *fields);
+
+/* --- scenario_transports.c --- */
+
+/* Of enum transport_bit, for a scenario that has been read and names none. */
+unsigned scenario_default_transports(const struct loader *l);
 
 /* --- scenario_respond.c --- */
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "tls_internal.h"
@@ -20,6 +21,8 @@ enum {
 struct tls_session {
     gnutls_session_t session; /* owned */
     struct tls_failure failure;
+    struct tls_watch watch;
+    int fd;
     char *server_name;  /* owned; NULL: the client asked for none */
     size_t held;        /* octets of a record that GnuTLS has, but the socket did not take */
     bool was_looked_at; /* the first octet is TLS's */
@@ -71,6 +74,52 @@ static const char *alert_name(gnutls_alert_description_t alert)
     return "unknown";
 }
 
+/* ---- records ---- */
+
+void tls_watch_received(struct tls_watch *watch, struct bytes octets)
+{
+    enum { ALERT = 21, ALERT_OCTETS = 2, FATAL = 2 };
+    for (size_t i = 0; i < octets.len; i++) {
+        unsigned char octet = (unsigned char)octets.data[i];
+        if (watch->have < sizeof watch->head) {
+            watch->head[watch->have++] = octet;
+            watch->rest = (uint16_t)(watch->head[3] << 8 | watch->head[4]);
+            watch->is_alert = watch->head[0] == ALERT && watch->rest == ALERT_OCTETS;
+        } else {
+            if (watch->is_alert && watch->rest == ALERT_OCTETS) {
+                watch->is_alert = octet == FATAL;
+            } else if (watch->is_alert) {
+                watch->alert = octet;
+                watch->was_alerted = true;
+            }
+            watch->rest--;
+        }
+        if (watch->have == sizeof watch->head && watch->rest == 0) {
+            watch->have = 0;
+        }
+    }
+}
+
+static ssize_t pull(gnutls_transport_ptr_t user, void *to, size_t cap)
+{
+    struct tls_session *tls = user;
+    ssize_t n = recv(tls->fd, to, cap, 0);
+    if (n > 0 && !tls->is_established) {
+        tls_watch_received(&tls->watch, bytes_of(to, (size_t)n));
+    }
+    return n;
+}
+
+static ssize_t push(gnutls_transport_ptr_t user, const giovec_t *parts, int count)
+{
+    const struct tls_session *tls = user;
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
+                             .msg_iovlen = (size_t)count};
+    return sendmsg(tls->fd, &message, MSG_NOSIGNAL);
+}
+
+/* ---- failure ---- */
+
 /* Says so to the client, where the protocol has a word for it. */
 static void fail(struct tls_session *tls, int error)
 {
@@ -78,6 +127,12 @@ static void fail(struct tls_session *tls, int error)
         return;
     }
     tls->failure.reason = gnutls_strerror(error);
+    if (tls->watch.was_alerted) {
+        tls->failure.reason = gnutls_strerror(GNUTLS_E_FATAL_ALERT_RECEIVED);
+        tls->failure.by_client = true;
+        tls->failure.alert = alert_name((gnutls_alert_description_t)tls->watch.alert);
+        return;
+    }
     if (error == GNUTLS_E_FATAL_ALERT_RECEIVED) {
         tls->failure.by_client = true;
         tls->failure.alert = alert_name(gnutls_alert_get(tls->session));
@@ -339,6 +394,9 @@ void transport_tls_init(struct transport *transport, int fd, const struct tls *t
                                    tls->credentials[certificate]);
     assert(error >= 0);
     set_alpn(own->session, alpn);
-    gnutls_transport_set_int(own->session, fd);
+    own->fd = fd;
+    gnutls_transport_set_ptr(own->session, own);
+    gnutls_transport_set_pull_function(own->session, pull);
+    gnutls_transport_set_vec_push_function(own->session, push);
     *transport = (struct transport){.ops = &tls_ops, .tls = own, .fd = fd, .reads_in_parts = true};
 }

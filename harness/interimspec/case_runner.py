@@ -119,17 +119,18 @@ class CaseRunner:
 
     async def attempt(self, case: Case, worker: Worker, how: How) -> Attempt:
         """One plan for `case` on `worker`. Raises ServerGone when the server died meanwhile."""
-        process = await self._warm(worker)
+        process = await self._warm(worker, case.transport)
         return await self._attempt(case, worker, process, how)
 
-    async def _warm(self, worker: Worker) -> AdapterProcess:
+    async def _warm(self, worker: Worker, transport: str) -> AdapterProcess:
         if worker.is_warm and worker.process is not None:
             return worker.process
         process = await worker.fresh()
         scenario = self._catalogue.by_id.get(WARM_UP)
         if scenario is not None and process.alive:
             how = How("none", {})
-            warm = await self._attempt(Case(worker.row, scenario, "h1"), worker, process, how)
+            on = transport if transport in scenario.transports else "h1"
+            warm = await self._attempt(Case(worker.row, scenario, on), worker, process, how)
             self._folder.drop_evidence(warm.evidence)
             if worker.process is None or not worker.process.alive:
                 # It cannot even do that: the case itself shall say so.
@@ -147,6 +148,7 @@ class CaseRunner:
             row.can,
             plan_id=lease.run,
             url=lease.url,
+            ca_file=lease.ca_file,
             transport=case.transport,
             probe=how.probe,
             timer_factor=how.timer_factor,

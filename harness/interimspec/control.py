@@ -38,6 +38,7 @@ class Lease:
     scenario: str
     port: int
     url: str
+    ca_file: str | None = None  # the certificate to trust, where the run speaks TLS
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,13 @@ class Control:
             },
         )
         try:
-            return Lease(answer["run"], answer["scenario"], answer["port"], answer["url"])
+            return Lease(
+                answer["run"],
+                answer["scenario"],
+                answer["port"],
+                answer["url"],
+                answer.get("ca_file"),
+            )
         except (KeyError, TypeError) as error:
             raise ServerFault(f"the server's answer to POST /runs lacks {error}") from error
 

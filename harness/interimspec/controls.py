@@ -23,11 +23,13 @@ from interimspec.clients import Row
 from interimspec.control import Lease
 from interimspec.control_table import CONTROLS, Control, Expected, deviate
 from interimspec.install import Environment
+from interimspec.plan import HTTP_OF_TRANSPORT
 
 Event = Mapping[str, Any]
 
 DEADLINE_SECONDS = 12.0
 NOTHING_SECONDS = 3.0  # where a manifest says that nothing will be told: how long that is awaited
+_SCHEMES = {"h1": "http", "h1s": "https", "h2c": "http", "h2": "https", "h3": "https"}
 PHASE_MARGIN_MS = 100.0  # the body leaves 300 ms after the head
 
 
@@ -372,6 +374,7 @@ async def run_controls(
     server: Server,
     player: Player,
     *,
+    transport: str = "h1",
     names: Iterable[str] = tuple(CONTROLS),
     token: str = "c",
     report: Callable[[ControlResult], None] = lambda result: None,
@@ -386,7 +389,8 @@ async def run_controls(
         if reason:
             result = ControlResult(name, skipped=reason)
         else:
-            result = await _run_control(CONTROLS[name], row, server, player, f"{token}-{name}")
+            run = f"{token}-{name}"
+            result = await _run_control(CONTROLS[name], row, server, player, run, transport)
         results.append(result)
         report(result)
     hello = ControlResult("hello", tuple(check_hello(row, player.hello)))
@@ -395,24 +399,34 @@ async def run_controls(
 
 
 async def _run_control(
-    control: Control, row: Row, server: Server, player: Player, run: str
+    control: Control, row: Row, server: Server, player: Player, run: str, transport: str
 ) -> ControlResult:
     expected = expected_of(control.name, row)
     seconds = NOTHING_SECONDS if expected.told == ("nothing",) else DEADLINE_SECONDS
     if control.scenario is None:
         with _closed_port() as port:
-            plan = plan_of(control, row, run, f"http://127.0.0.1:{port}/")
+            url = f"{_SCHEMES[transport]}://127.0.0.1:{port}/"
+            plan = plan_of(control, row, run, url, transport=transport)
             events = await player.play(plan, seconds)
         transcript = None
     else:
-        lease = await server.make_run(control.scenario, run, "h1")
-        events = await player.play(plan_of(control, row, run, lease.url), seconds)
+        lease = await server.make_run(control.scenario, run, transport)
+        plan = plan_of(control, row, run, lease.url, transport=transport, ca_file=lease.ca_file)
+        events = await player.play(plan, seconds)
         transcript = await server.end_run(lease.run)
     problems = check_control(control.name, row, events, transcript)
     return ControlResult(control.name, tuple(problems), None, events, transcript)
 
 
-def plan_of(control: Control, row: Row, run: str, url: str) -> dict[str, Any]:
+def plan_of(
+    control: Control,
+    row: Row,
+    run: str,
+    url: str,
+    *,
+    transport: str = "h1",
+    ca_file: str | None = None,
+) -> dict[str, Any]:
     """The plan of one control."""
     timers = {name: 2000 if name == "connect_ms" else control.timer_ms for name in row.can.timers}
     requests: list[dict[str, Any]] = [{"name": "main", "method": "GET", "url": url}]
@@ -422,9 +436,9 @@ def plan_of(control: Control, row: Row, run: str, url: str) -> dict[str, Any]:
     return {
         "v": 1,
         "plan": run,
-        "http": "1.1",
+        "http": HTTP_OF_TRANSPORT[transport],
         "timers": timers,
-        "ca_file": None,
+        "ca_file": ca_file,
         "proxy": None,
         "body_limit": 65536,
         "requests": requests,

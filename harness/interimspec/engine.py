@@ -207,10 +207,10 @@ class Engine:
         queue = self._pending[row]
         worker = self._new_worker(row)
         try:
-            problems = await self._problems(worker)
             while queue and not self._listener.should_stop():
                 case = queue.popleft()
                 self._rest[row] -= self.expected_ms(case)
+                problems = await self._problems(worker, case)
                 if problems:
                     self._disbelieve(case, problems)
                 else:
@@ -219,11 +219,13 @@ class Engine:
             self._active[row] -= 1
             await self._retire(worker)
 
-    async def _problems(self, worker: Worker) -> tuple[str, ...]:
-        # Mutants are bad on purpose.
+    async def _problems(self, worker: Worker, case: Case) -> tuple[str, ...]:
+        # Mutants are bad on purpose; and what a client cannot do need not be proved.
         if self._proofs is None or worker.row.manifest.kind not in ("library", "tool"):
             return ()
-        return await self._proofs.problems(worker.environment)
+        if planning.missing_transport(case.transport, case.row.can) is not None:
+            return ()
+        return await self._proofs.problems(worker.environment, case.transport)
 
     def _disbelieve(self, case: Case, problems: Sequence[str]) -> None:
         """An adapter whose controls fail is no witness: nothing is blamed on its client."""

@@ -31,10 +31,11 @@ from interimspec.clients import (
 from interimspec.errors import UsageError
 from interimspec.install import Environment, NotInstalled, ensure
 from interimspec.mutants import load_mutants
-from interimspec.scenario import Scenario
+from interimspec.scenario import TRANSPORTS, Scenario
 from interimspec.toml_table import read
 
 INSTALLS_AT_ONCE = 3
+DEFAULT_TRANSPORT = "h1"
 
 
 @dataclass(frozen=True)
@@ -240,8 +241,7 @@ def select(
         Case(row, scenario, transport)
         for row in present
         for scenario in scenarios
-        for transport in scenario.transports
-        if selection.transport.match(transport)
+        for transport in transports_of(scenario, selection)
     ]
     cases = _shard(cases, present, selection.shard)
     kept = {case.row.id for case in cases}
@@ -256,11 +256,24 @@ def select(
     )
 
 
+def transports_of(scenario: Scenario, selection: Selection) -> tuple[str, ...]:
+    """Where a scenario is to be played. Without a word about it on HTTP/1.1 without TLS, which is
+    quick and asks everything once; a scenario that was asked for by name and has no `h1` is played
+    wherever it can be."""
+    wanted = selection.transport
+    if wanted.include or wanted.exclude:
+        return tuple(name for name in scenario.transports if wanted.match(name, "all"))
+    if DEFAULT_TRANSPORT in scenario.transports:
+        return (DEFAULT_TRANSPORT,)
+    asked = bool(selection.scenario.include or selection.family.include)
+    return scenario.transports if asked else ()
+
+
 def _scenarios(catalogue: Catalogue, selection: Selection) -> tuple[Scenario, ...]:
     known = sorted(catalogue.scenarios, key=lambda s: (s.family, s.id))
     selection.scenario.check(scenario.id for scenario in known)
     selection.family.check(name for scenario in known for name in family_names(scenario))
-    selection.transport.check(("h1", "h1s", "h2c", "h2", "h3"))
+    selection.transport.check((*TRANSPORTS, "all"))
     # The controls are played for every row by themselves (proof.py); asked for, they are cases.
     asked = bool(selection.scenario.include or selection.family.include)
     return tuple(

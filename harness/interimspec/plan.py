@@ -30,6 +30,8 @@ PERSISTENT_MS = 7000
 SPARE_MS = 2000  # the second that L has, and one more before a process is killed
 HTTP_OF_TRANSPORT = {"h1": "1.1", "h1s": "1.1", "h2c": "2", "h2": "2", "h3": "3"}
 
+TLS_TRANSPORTS = ("h1s", "h2", "h3")
+
 PROBES = ("at-once", "late", "together", "none")
 
 
@@ -82,13 +84,21 @@ def probes_of(scenario: Scenario) -> tuple[str, ...]:
     return ("at-once", "late") if scenario.probe == "both" else (scenario.probe,)
 
 
-def missing(scenario: Scenario, transport: str, can: Can) -> str | None:
-    """What the scenario needs and the client cannot do; None when it can do all of it."""
+def missing_transport(transport: str, can: Can) -> str | None:
+    """What the transport needs and the client cannot do."""
     http = HTTP_OF_TRANSPORT[transport]
     if http not in can.http:
         return f"HTTP/{http}"
-    if transport in ("h1s", "h2", "h3") and not can.tls:
+    if transport in TLS_TRANSPORTS and not can.tls:
         return "TLS"
+    return None
+
+
+def missing(scenario: Scenario, transport: str, can: Can) -> str | None:
+    """What the scenario needs and the client cannot do; None when it can do all of it."""
+    lacking = missing_transport(transport, can)
+    if lacking is not None:
+        return lacking
     request = scenario.request
     for method in (request.method, scenario.probe_request.method):
         if method not in can.methods:
@@ -123,11 +133,12 @@ def build(
     *,
     plan_id: str,
     url: str,
+    ca_file: str | None = None,
     transport: str = "h1",
     probe: str = "at-once",
     timer_factor: int = 1,
 ) -> Built:
-    """The plan for one run, whose URL the server has given."""
+    """The plan for one run, whose URL (and certificate to trust) the server has given."""
     assert probe in PROBES
     timers = timers_for(scenario, can, timer_factor)
     used = [value for name, value in timers.items() if name != "connect_ms"]
@@ -147,7 +158,7 @@ def build(
         "plan": plan_id,
         "http": HTTP_OF_TRANSPORT[transport],
         "timers": timers,
-        "ca_file": None,
+        "ca_file": ca_file,
         "proxy": None,
         "body_limit": BODY_LIMIT,
         "requests": requests,

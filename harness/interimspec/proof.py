@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Whether a row keeps its promises: the controls, run before anything is blamed on its client.
 
-A row that fails a control gets no verdicts: all its cases are `error`, with what went wrong. A row
+A row that fails a control over a transport gets no verdicts there: all its cases are `error`, with
+what went wrong. A row
 that has passed is not asked again until its adapter, its environment, the server or the controls
 change: what it passed with is noted in build/proved/.
 """
@@ -25,13 +26,13 @@ AT_ONCE = 4
 
 
 class Proofs:
-    """The controls of each row, played at most once per run."""
+    """The controls of each row over each transport, played at most once per run."""
 
     def __init__(self, control: Control, catalogue: Catalogue, scratch: Path) -> None:
         self._control = control
         self._scratch = scratch
         self._width = asyncio.Semaphore(AT_ONCE)
-        self._tasks: dict[str, asyncio.Task[tuple[str, ...]]] = {}
+        self._tasks: dict[tuple[str, str], asyncio.Task[tuple[str, ...]]] = {}
         named = [one.scenario for one in CONTROLS.values() if one.scenario is not None]
         # A catalogue of one's own need not have them; nothing can be proved with it then.
         self._possible = all(name in catalogue.by_id for name in named)
@@ -40,14 +41,14 @@ class Proofs:
         server = hashlib.sha256(paths.server_binary().read_bytes()).hexdigest()
         self._base = "\n".join((VERSION, texts, code, server))
 
-    async def problems(self, environment: Environment) -> tuple[str, ...]:
-        """What the row's controls found; nothing means that it may be judged."""
+    async def problems(self, environment: Environment, transport: str) -> tuple[str, ...]:
+        """What the row's controls found over a transport; nothing means that it may be judged."""
         if not self._possible:
             return ()
-        row = environment.row
-        if row.id not in self._tasks:
-            self._tasks[row.id] = asyncio.create_task(self._prove(environment))
-        return await asyncio.shield(self._tasks[row.id])
+        key = (environment.row.id, transport)
+        if key not in self._tasks:
+            self._tasks[key] = asyncio.create_task(self._prove(environment, transport))
+        return await asyncio.shield(self._tasks[key])
 
     async def close(self) -> None:
         """Stop what is still being proved."""
@@ -55,29 +56,36 @@ class Proofs:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    async def _prove(self, environment: Environment) -> tuple[str, ...]:
+    async def _prove(self, environment: Environment, transport: str) -> tuple[str, ...]:
         row = environment.row
-        note, passed_with = self._note(row), self._key(row)
+        note, passed_with = self._note(row, transport), self._key(row)
         if note.exists() and note.read_text() == passed_with:
             return ()
         async with self._width:
-            failed = await self._play(environment, tuple(CONTROLS))
+            failed = await self._play(environment, transport, tuple(CONTROLS))
             if failed:
                 # A busy machine fails a control that is about time: only what fails twice counts.
                 names = tuple(one.name for one in failed if one.name in CONTROLS)
-                failed = await self._play(environment, names or tuple(CONTROLS))
+                failed = await self._play(environment, transport, names or tuple(CONTROLS))
         if failed:
             return tuple(f"{one.name}: {problem}" for one in failed for problem in one.problems)
         note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text(passed_with)
         return ()
 
-    async def _play(self, environment: Environment, names: tuple[str, ...]) -> list[ControlResult]:
+    async def _play(
+        self, environment: Environment, transport: str, names: tuple[str, ...]
+    ) -> list[ControlResult]:
         player = AdapterPlayer(environment, self._scratch)
         token = "c" + secrets.token_hex(4)
         try:
             results = await run_controls(
-                environment.row, self._control, player, names=names, token=token
+                environment.row,
+                self._control,
+                player,
+                transport=transport,
+                names=names,
+                token=token,
             )
         except (Refused, ServerGone) as error:
             return [ControlResult("server", (str(error),))]
@@ -85,8 +93,8 @@ class Proofs:
             await asyncio.shield(player.close())
         return [one for one in results if not one.passed]
 
-    def _note(self, row: Row) -> Path:
-        return paths.BUILD / "proved" / row.id.replace("/", "_")
+    def _note(self, row: Row, transport: str) -> Path:
+        return paths.BUILD / "proved" / f"{row.id.replace('/', '_')}[{transport}]"
 
     def _key(self, row: Row) -> str:
         parts = "\n".join((self._base, row.id, row.adapter_sha256()))

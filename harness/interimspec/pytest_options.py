@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -61,6 +62,14 @@ def add_options(parser: pytest.Parser) -> None:
     )
 
 
+def _transport(asked: Patterns, arguments: list[str]) -> Patterns:
+    """A node id names its transport: `...::single-102[h1s]`."""
+    named = {match[1] for arg in arguments if (match := re.search(r"::[^:]*\[(\w+)\]$", arg))}
+    if named and not (asked.include or asked.exclude):
+        return Patterns("transport", tuple(sorted(named)))
+    return asked
+
+
 def selection_of(config: pytest.Config) -> Selection:
     """What the options ask for; UsageError when they make no sense."""
 
@@ -77,7 +86,7 @@ def selection_of(config: pytest.Config) -> Selection:
         client=client,
         scenario=patterns("scenario"),
         family=patterns("family"),
-        transport=patterns("transport"),
+        transport=_transport(patterns("transport"), config.args),
         mutants=bool(config.getoption("--mutants")),
         everything=bool(config.getoption("everything")),
         shard=parse_shard(str(config.getoption("--shard"))),

@@ -22,6 +22,7 @@ from . import scenario_expect, scenario_timeline
 from .scenario_expect import ExpectSpec, RequestSpec, TimerSpec, VarySpec
 from .scenario_reader import MAX_INTEGER, ParamSpec, Reader, ScenarioError, show
 from .scenario_script import Script, read_script
+from .scenario_transports import default_transports
 from .yaml_subset import LIST, MAP, TEXT, Node, SubsetError, parse_octets
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _read_param(reader: Reader, key: Node, node: Node) -> ParamSpec:
 def _read_transports(reader: Reader, node: Node) -> tuple[str, ...]:
     reader.expect(node, LIST, "transports")
     if not node.items:
-        raise reader.error(node, "transports names none; leave the key out for [h1]")
+        raise reader.error(node, "transports names none; leave the key out for the default")
     transports: list[str] = []
     for item in node.items:
         transport = reader.choice(item, TRANSPORTS, "transport")
@@ -201,6 +202,11 @@ def _read_server_half(reader: Reader, root: Node) -> _ServerHalf:
         for name, key in params.keys.items():
             if name not in reader.params_used:
                 raise reader.error(key, f'parameter "{name}" is used by no step')
+    if transports is None:
+        scripts = [visit for visits in resources.values() for visit in visits]
+        reader.transports = (
+            ("h1",) if on_connect is not None else default_transports(reader, scripts)
+        )
     if not _file_name_fits(reader.path, scenario_id):
         raise reader.error(id_node, f'id "{scenario_id}" must be the file\'s name without .yaml')
     return _ServerHalf(scenario_id, title.text, resources, on_connect)

@@ -194,7 +194,7 @@ def test_a_bad_scenario_is_4_with_its_place(project: Project) -> None:
 
 
 def test_nothing_selected_is_5(project: Project) -> None:
-    assert project.run("--transport", "h2").returncode == 5
+    assert project.run("--transport", "h3").returncode == 5
     assert project.run("-k", "nothing_of_this_name").returncode == 5
 
 

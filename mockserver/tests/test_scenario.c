@@ -107,7 +107,8 @@ static void test_smallest(void **state)
     assert_string_equal(scenario->id, "smallest");
     assert_string_equal(scenario->title, "Part of the shared set");
     assert_string_equal(scenario->family, "family");
-    assert_int_equal(scenario->transports, TRANSPORT_H1);
+    assert_int_equal(scenario->transports,
+                     TRANSPORT_H1 | TRANSPORT_H1S | TRANSPORT_H2C | TRANSPORT_H2);
     assert_int_equal(scenario->param_count, 0);
     assert_int_equal(scenario->resource_count, 1);
     assert_false(scenario->has_on_connect);

@@ -25,6 +25,7 @@ from interimspec.matrix import (
     family_names,
     load_matrix,
     parse_shard,
+    transports_of,
 )
 from interimspec.matrix import without_results as plain
 from interimspec.server import Options
@@ -106,8 +107,7 @@ def select(words: list[str], arguments: argparse.Namespace) -> Selected:
     cases = tuple(
         Case(row, scenario, transport)
         for scenario in scenarios
-        for transport in scenario.transports
-        if selection.transport.match(transport)
+        for transport in transports_of(scenario, selection)
     )
     environment = Environment(row, paths.BUILD)
     return Selected(matrix, catalogue, (row,), scenarios, cases, (), {row.id: environment})

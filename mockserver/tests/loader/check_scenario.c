@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* check_scenario FILE...: what the server's loader says of each file, one line each: "ok" or the
- * message. Lets harness/tests compare the two loaders without a server. Always exits 0: the lines
+/* check_scenario FILE...: what the server's loader says of each file, one line each: "ok" with the
+ * transports it plays on, or the message. Lets harness/tests compare the two loaders without a server. Always exits 0: the lines
  * are the answer. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,17 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         char *error = NULL;
         struct scenario *scenario = scenario_load(argv[i], "", &error);
-        puts(scenario != NULL ? "ok" : error);
+        if (scenario == NULL) {
+            puts(error);
+        } else {
+            fputs("ok", stdout);
+            for (unsigned bit = 0; bit < TRANSPORT_COUNT; bit++) {
+                if (scenario->transports & (1u << bit)) {
+                    printf(" %s", transport_names[bit]);
+                }
+            }
+            putchar('\n');
+        }
         scenario_free(scenario);
         free(error);
     }
