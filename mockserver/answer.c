@@ -42,8 +42,7 @@ const char answer_text_plain[] = "text/plain; charset=utf-8";
 static const char text_html[] = "text/html; charset=utf-8";
 
 /* The connection's own run, a run that was made, or one that this request makes by being sent. */
-static struct run *find_run(struct conn *conn, const struct request_head *head,
-                            const struct route *route, struct answer *answer)
+static struct run *find_run(struct conn *conn, const struct route *route, struct answer *answer)
 {
     struct server *server = conn->server;
     struct run *run = run_find(server->runs, route->run, route->scenario);
@@ -152,7 +151,7 @@ void answer_find(struct conn *conn, const struct request_head *head, struct answ
         answer->status = 400;
         buf_append_str(&answer->content, "This target is only for the port of a run.\n");
     } else {
-        answer->run = find_run(conn, head, &route, answer);
+        answer->run = find_run(conn, &route, answer);
     }
     if (answer->status != 0) {
         answer->run = answer->run ? answer->run : lease;

@@ -59,6 +59,8 @@ static unsigned transports_of_step(const struct loader *l, const struct step *st
         return http1;
     case STEP_SEND:
     case STEP_READING:
+    case STEP_FRAMES: /* for HTTP/2 alone, which a scenario with these must name */
+    case STEP_WINDOW:
         return h1;
     }
     return h1;

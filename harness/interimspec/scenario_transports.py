@@ -36,7 +36,7 @@ def _says_what_h2_cannot(reader: Reader, respond: Respond) -> bool:
 
 
 def _of_step(reader: Reader, step: Step) -> frozenset[str]:
-    if step.split is not None or step.verb in ("send", "reading"):
+    if step.split is not None or step.verb in ("send", "reading", "frames", "window"):
         return _H1
     if step.verb == "release" or step.wait == "next-request":
         return _HTTP1

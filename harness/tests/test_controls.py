@@ -294,6 +294,7 @@ class FakeServer:
         self.runs.append(run)
 
         class Lease:
+            ca_file = None
             url = f"http://127.0.0.1:9/{scenario}/{run}"
 
         lease = Lease()
