@@ -54,7 +54,9 @@ ANSWERS: dict[str, list[Action]] = {
 # What each was seen to do with 102, a pause, 200; a change here is news.
 INTERIM_SEEN = {
     "aiohttp": "final",
+    "aiosonic": "interim",
     "curl_cffi": "final",
+    "geventhttpclient": "final",
     "h11": "final",
     "http.client": "interim",
     "httplib2": "interim",

@@ -14,8 +14,10 @@
 //
 // What `send` throws ends the request as failed; that it returns, as ok.
 
+import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
+import process from 'node:process';
 import readline from 'node:readline';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Niquests: one Session per plan, session.request() with its defaults and early_response."""
 
+import inspect
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ except ModuleNotFoundError:  # before 2.1 it took the name, and the place, of ur
     import urllib3 as urllib3_future
 
 HAS_EARLY_RESPONSE = "early_response" in niquests.hooks.HOOKS
+HAS_HTTP_CHOICE = "disable_http1" in inspect.signature(niquests.Session).parameters
 
 
 def timeout_of(request):
@@ -23,10 +25,21 @@ def timeout_of(request):
     return {"timeout": (request.seconds("connect_ms"), request.seconds("read_ms"))}
 
 
+def trust(plan):
+    return {"verify": plan.ca_file} if plan.ca_file else {}
+
+
+def versions_of_http(plan):
+    """Over TLS the client offers HTTP/2 by itself; without TLS it must be told not to speak 1.1."""
+    if not HAS_HTTP_CHOICE:
+        return {}
+    if plan.http == "1.1":
+        return {"disable_http2": True, "disable_http3": True}
+    return {"disable_http1": True} if plan.requests[0].url.startswith("http:") else {}
+
+
 def play(plan):
-    with niquests.Session() as session:
-        if plan.ca_file:
-            session.verify = plan.ca_file
+    with niquests.Session(**versions_of_http(plan)) as session:
         if plan.proxy:
             session.proxies = {"http": plan.proxy, "https": plan.proxy}
         for request, report in plan:
@@ -42,6 +55,7 @@ def play(plan):
                     data=request.content(),
                     hooks={"early_response": [early]} if HAS_EARLY_RESPONSE else None,
                     **timeout_of(request),
+                    **trust(plan),
                 )
                 report.response(response.status_code, response.reason, response.headers.items())
                 report.body(response.content)
@@ -55,7 +69,9 @@ adapterkit.main(
         adapterkit.runtime(),
     ],
     can={
-        "tls": True,
+        "http": ["1.1", "2"] if HAS_HTTP_CHOICE else ["1.1"],
+        # Without the choice HTTP/2 is spoken over TLS wherever the server offers it.
+        "tls": HAS_HTTP_CHOICE,
         "proxy": True,
         "timers": ["connect_ms", "read_ms"],
         "second_request": "pooled",

@@ -17,10 +17,12 @@ def timeout_of(request):
     return {"timeout": (request.seconds("connect_ms"), request.seconds("read_ms"))}
 
 
+def trust(plan):
+    return {"verify": plan.ca_file} if plan.ca_file else {}
+
+
 def play(plan):
     with requests.Session() as session:
-        if plan.ca_file:
-            session.verify = plan.ca_file
         if plan.proxy:
             session.proxies = {"http": plan.proxy, "https": plan.proxy}
         for request, report in plan:
@@ -31,6 +33,7 @@ def play(plan):
                     headers=request.header_dict(),
                     data=request.content(),
                     **timeout_of(request),
+                    **trust(plan),
                 )
                 report.response(response.status_code, response.reason, response.headers.items())
                 report.body(response.content)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Each Node adapter against a peer of raw octets: it tells what its client told, and no more.
+"""Each JavaScript adapter against a peer of raw octets: it tells what its client told, and no more.
 
 A client whose environment cannot be had here is skipped, with the reason.
 """
@@ -19,6 +19,8 @@ from interimspec.clients import Row
 
 SEEN = {
     "axios": Seen(status_fails=True),
+    "bun": Seen(),
+    "deno": Seen(),
     "got": Seen(status_fails=True),
     "ky": Seen(status_fails=True, shows_refused=False),
     "needle": Seen(follows=False),
@@ -28,7 +30,7 @@ SEEN = {
     "superagent": Seen(status_fails=True),
     "undici": Seen(follows=False),
 }
-ROWS = rows("Node")
+ROWS = rows("JavaScript")
 
 
 def test_every_client_is_in_the_table() -> None:
