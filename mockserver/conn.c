@@ -561,6 +561,7 @@ void conn_advance(struct conn *conn, int64_t now_ns)
     int64_t wake_ns;
     if (buf_len(&conn->replies) > 0) {
         say_replies(conn, now_ns);
+        now_ns = conn->left_ns > now_ns ? conn->left_ns : now_ns;
     }
     do {
         wake_ns = SCHEDULE_NEVER;

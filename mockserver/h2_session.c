@@ -38,12 +38,15 @@ struct h2_session {
     uint64_t received;     /* octets, up to the frame being read */
     uint64_t block_offset; /* where the field block's HEADERS began */
     int64_t send_window, receive_window;
-    int64_t client_window;  /* of its new streams: what we may send */
-    int64_t initial_window; /* of ours */
-    uint64_t decoded;       /* size of the field section being decoded */
-    uint32_t last_stream;   /* the highest that the client opened */
-    uint32_t block_stream;  /* whose field block is being received; 0: none */
-    uint32_t idle_frames;   /* since the last request */
+    int64_t client_window;    /* of its new streams: what we may send */
+    int64_t initial_window;   /* of ours, as the client knows it */
+    int64_t announced_window; /* what it will be when the client has acknowledged our SETTINGS */
+    int64_t credit, stream_credit; /* window to be given back, to the connection and .. */
+    uint32_t credit_stream;        /* .. to this stream */
+    uint64_t decoded;              /* size of the field section being decoded */
+    uint32_t last_stream;          /* the highest that the client opened */
+    uint32_t block_stream;         /* whose field block is being received; 0: none */
+    uint32_t idle_frames;          /* since the last request */
     uint32_t resets;
     uint8_t block_flags;
     uint8_t state;     /* enum h2_state */
@@ -60,6 +63,7 @@ struct h2_session *h2_session_new(const struct protocol_listener *listener, void
     session->hpack = hpack_reader_new();
     session->send_window = session->receive_window = H2_DEFAULT_WINDOW;
     session->client_window = session->initial_window = H2_DEFAULT_WINDOW;
+    session->announced_window = H2_DEFAULT_WINDOW;
     session->max_streams = H2_MAX_STREAMS;
     return session;
 }
@@ -187,7 +191,7 @@ void h2_session_begin(struct h2_session *session, const struct h2_settings *sett
         session->max_streams = (size_t)settings->max_streams;
     }
     if (has_window) {
-        session->initial_window = settings->initial_window;
+        session->announced_window = settings->initial_window;
         session->keeps_window = true;
     }
     h2_frame_write_header(&out, has_window ? 18 : 12, H2_SETTINGS, 0, 0);
@@ -195,7 +199,7 @@ void h2_session_begin(struct h2_session *session, const struct h2_settings *sett
     h2_write_u32(&out, (uint32_t)session->max_streams);
     if (has_window) {
         h2_write_u16(&out, H2_INITIAL_WINDOW_SIZE);
-        h2_write_u32(&out, (uint32_t)session->initial_window);
+        h2_write_u32(&out, (uint32_t)session->announced_window);
     }
     h2_write_u16(&out, H2_MAX_HEADER_LIST_SIZE);
     h2_write_u32(&out, H2_MAX_FIELDS);
@@ -383,15 +387,40 @@ static bool on_headers(struct h2_session *session, const struct h2_frame *frame)
     return add_to_block(session, frame, part);
 }
 
-/* What was read gives window back, but to a stream whose window scripts alone give. */
-static void give_back(struct h2_session *session, struct h2_stream *stream, size_t len)
+static void give_back_stream(struct h2_session *session)
 {
-    session->receive_window += (int64_t)len;
-    reply_u32(session, H2_WINDOW_UPDATE, 0, (uint32_t)len);
-    if (stream && !stream->client_ended && !session->keeps_window) {
-        stream->receive_window += (int64_t)len;
-        reply_u32(session, H2_WINDOW_UPDATE, stream->id, (uint32_t)len);
+    struct h2_stream *stream = find(session, session->credit_stream);
+    if (stream && !stream->client_ended && session->stream_credit > 0) {
+        stream->receive_window += session->stream_credit;
+        reply_u32(session, H2_WINDOW_UPDATE, stream->id, (uint32_t)session->stream_credit);
     }
+    session->credit_stream = 0;
+    session->stream_credit = 0;
+}
+
+/* What was read gives window back, once for all that was read at a time; but not to a stream whose
+ * window scripts alone give. */
+static void give_back(struct h2_session *session, uint32_t stream, size_t len)
+{
+    session->credit += (int64_t)len;
+    if (stream == 0 || session->keeps_window) {
+        return;
+    }
+    if (stream != session->credit_stream) {
+        give_back_stream(session);
+    }
+    session->credit_stream = stream;
+    session->stream_credit += (int64_t)len;
+}
+
+static void give_back_all(struct h2_session *session)
+{
+    give_back_stream(session);
+    if (session->credit > 0 && session->state == H2_READING) {
+        session->receive_window += session->credit;
+        reply_u32(session, H2_WINDOW_UPDATE, 0, (uint32_t)session->credit);
+    }
+    session->credit = 0;
 }
 
 static bool on_content(struct h2_session *session, struct h2_stream *stream,
@@ -418,10 +447,9 @@ static bool on_content(struct h2_session *session, struct h2_stream *stream,
     stream = find(session, id);
     if (stream && frame->flags & H2_END_STREAM) {
         end_request(session, stream);
-        stream = find(session, id);
     }
     if (len > 0) {
-        give_back(session, stream, len);
+        give_back(session, id, len);
     }
     return true;
 }
@@ -444,7 +472,7 @@ static bool on_data(struct h2_session *session, const struct h2_frame *frame)
         return on_content(session, stream, frame, content);
     }
     if (frame->payload.len > 0) {
-        give_back(session, NULL, frame->payload.len);
+        give_back(session, 0, frame->payload.len);
     }
     if (stream) {
         return fail_stream(session, frame->stream, H2_STREAM_CLOSED, "DATA behind END_STREAM");
@@ -463,11 +491,10 @@ static bool on_rst_stream(struct h2_session *session, const struct h2_frame *fra
     if (++session->resets > H2_MAX_RESETS) {
         return fail(session, H2_ENHANCE_YOUR_CALM, "too many RST_STREAM");
     }
-    if (find(session, frame->stream)) {
-        forget(session, frame->stream);
-        session->listener->on_stream_reset(session->user, frame->stream,
-                                           h2_read_u32(frame->payload, 0));
-    }
+    /* A stream that both sides have ended may still have a script that plays. */
+    forget(session, frame->stream);
+    session->listener->on_stream_reset(session->user, frame->stream,
+                                       h2_read_u32(frame->payload, 0));
     return true;
 }
 
@@ -484,6 +511,18 @@ static bool change_client_window(struct h2_session *session, int64_t window)
         }
     }
     return true;
+}
+
+/* RFC 9113 6.5.3: from here on the client keeps to what our SETTINGS said. */
+static void use_announced_window(struct h2_session *session)
+{
+    int64_t difference = session->announced_window - session->initial_window;
+    session->initial_window = session->announced_window;
+    for (size_t i = 0; i < BUCKETS && difference != 0; i++) {
+        for (struct h2_stream *stream = session->streams[i]; stream; stream = stream->next) {
+            stream->receive_window += difference;
+        }
+    }
 }
 
 static bool apply_setting(struct h2_session *session, uint16_t setting, uint32_t value)
@@ -515,6 +554,7 @@ static bool on_settings(struct h2_session *session, const struct h2_frame *frame
     }
     session->had_settings = true;
     if (ack) {
+        use_announced_window(session);
         return true;
     }
     for (size_t at = 0; at < frame->payload.len; at += 6) {
@@ -690,6 +730,7 @@ void h2_session_receive(struct h2_session *session, struct bytes octets)
     while ((len = take(session, bytes_of(octets.data + used, octets.len - used))) > 0) {
         used += len;
     }
+    give_back_all(session);
     if (session->state == H2_DEAD) {
         buf_fini(&session->input);
     } else if (is_kept) {

@@ -235,9 +235,9 @@ static bool check_file_name(struct loader *l, const struct node *id)
 static bool read_scenario(struct loader *l, const struct node *root)
 {
     static const char *const keys[] = {
-        "id",     "title",  "requirements", "transports",  "params", "request",
-        "timers", "script", "resources",    "on-connect",  "probe",  "expect",
-        "vary",   "why",    "dispute",      "mutant_free", NULL,
+        "id",     "title",  "requirements", "transports", "params",      "request",
+        "h2",     "timers", "script",       "resources",  "on-connect",  "probe",
+        "expect", "vary",   "why",          "dispute",    "mutant_free", NULL,
     };
     if (!loader_expect(l, root, NODE_MAP, "a scenario") ||
         !loader_check_keys(l, root, keys, "a scenario") || !read_id_and_title(l, root))
@@ -249,10 +249,18 @@ static bool read_scenario(struct loader *l, const struct node *root)
     const struct node *params = node_get(root, "params");
     if (params != NULL && !read_params(l, params))
         return false;
+    const struct node *h2 = node_get(root, "h2");
+    if (h2 != NULL && !(l->scenario->transports & (TRANSPORT_H2C | TRANSPORT_H2)))
+        return loader_fail(l, h2->key, "h2 needs the transport h2c or h2");
+    if (h2 != NULL && !read_h2_settings(l, h2, &l->scenario->h2))
+        return false;
     if (!read_resources(l, root))
         return false;
     const struct node *on_connect = node_get(root, "on-connect");
     l->scenario->has_on_connect = l->in_on_connect = on_connect != NULL;
+    if (on_connect != NULL && l->scenario->transports & ~(unsigned)(TRANSPORT_H1 | TRANSPORT_H1S))
+        return loader_fail(l, on_connect->key,
+                           "on-connect is for the transports h1 and h1s alone; list only those");
     if (on_connect != NULL && !read_script(l, on_connect, "on-connect", &l->scenario->on_connect))
         return false;
     if (params != NULL && !check_params_used(l, params))

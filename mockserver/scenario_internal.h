@@ -5,6 +5,7 @@
  *   scenario_script.c   a script: its steps, and which may follow which
  *   scenario_respond.c  the step `respond`
  *   scenario_transports.c  where it plays if it does not say
+ *   scenario_frames.c   the steps of HTTP/2: `frames` and `window`
  *   scenario_values.c   single values: numbers, sizes, times, octets, fields
  *
  * Every reader returns false after an error, which it has put into loader.error; the first error
@@ -98,6 +99,14 @@ MUST_CHECK bool read_respond(struct loader *l, const struct node *node,
 void respond_free(struct respond_step *respond);
 /* The status, or the default of the parameter that gives it. */
 int64_t respond_status(const struct loader *l, const struct respond_step *respond);
+
+/* --- scenario_frames.c --- */
+
+MUST_CHECK bool read_frames(struct loader *l, const struct node *list, struct frames_step *frames);
+MUST_CHECK bool read_window(struct loader *l, const struct node *value, struct int_value *window);
+MUST_CHECK bool read_h2_settings(struct loader *l, const struct node *map,
+                                 struct h2_settings *settings);
+void frames_free(struct frames_step *frames);
 
 /* --- scenario_script.c --- */
 

@@ -19,10 +19,11 @@ struct so_far {
     int ended_line;
 };
 
-static const char *const step_keys[] = {
-    "wait",  "respond", "body",  "end-body", "send",  "sleep", "release", "stall", "reading",
-    "close", "reset",   "times", "every",    "split", "limit", "as",      NULL};
-enum { VERBS = STEP_RESET + 1 }; /* the first of step_keys, in the order of enum step_kind */
+static const char *const step_keys[] = {"wait",  "respond", "body",   "end-body", "send",
+                                        "sleep", "release", "stall",  "reading",  "close",
+                                        "reset", "frames",  "window", "times",    "every",
+                                        "split", "limit",   "as",     NULL};
+enum { VERBS = STEP_WINDOW + 1 }; /* the first of step_keys, in the order of enum step_kind */
 
 /* --- verbs --- */
 
@@ -140,13 +141,14 @@ static bool read_verb(struct loader *l, const struct node *value, struct step *s
     case STEP_STALL:
     case STEP_RESET:
         return read_yes(l, value, verb);
-    case STEP_FRAMES:
-    case STEP_WINDOW:
-        break;
     case STEP_READING:
         return read_reading(l, value, step);
     case STEP_CLOSE:
         return read_close(l, value, step);
+    case STEP_FRAMES:
+        return read_frames(l, value, &step->u.frames);
+    case STEP_WINDOW:
+        return read_window(l, value, &step->u.window);
     }
     assert(false);
     return false;
@@ -157,6 +159,15 @@ static bool read_verb(struct loader *l, const struct node *value, struct step *s
 static bool has_octets(enum step_kind kind)
 {
     return kind == STEP_RESPOND || kind == STEP_BODY || kind == STEP_SEND;
+}
+
+/* `split` cuts octets apart in the segments of the connection, where other streams may be. */
+static bool can_be_split(struct loader *l, const struct node *split)
+{
+    if (split != NULL && l->scenario->transports & ~(unsigned)(TRANSPORT_H1 | TRANSPORT_H1S))
+        return loader_fail(l, split->key,
+                           "split is for the transports h1 and h1s alone; list only those");
+    return true;
 }
 
 /* The modifier's value or NULL; *good is false when this verb cannot have it. */
@@ -231,14 +242,16 @@ static bool read_modifiers(struct loader *l, const struct node *map, struct step
     static const char *const classes[] = {"head",    "interim-content", "framing",
                                           "content", "surplus",         NULL};
     bool good = true, octets = has_octets(step->kind);
-    const struct node *times = modifier(l, map, "times", octets, "respond, body and send", &good);
-    const struct node *every = modifier(l, map, "every", octets, "respond, body and send", &good);
+    bool repeats = octets || step->kind == STEP_FRAMES;
+    const char *whose = "respond, body, send and frames";
+    const struct node *times = modifier(l, map, "times", repeats, whose, &good);
+    const struct node *every = modifier(l, map, "every", repeats, whose, &good);
     const struct node *split = modifier(l, map, "split", octets, "respond, body and send", &good);
     const struct node *limit = modifier(l, map, "limit", step->kind == STEP_WAIT, "wait", &good);
     const struct node *as = modifier(l, map, "as", step->kind == STEP_SEND, "send", &good);
     if (!good || !read_times(l, times, every, step))
         return false;
-    if (split != NULL && !read_split(l, split, step))
+    if (!can_be_split(l, split) || (split != NULL && !read_split(l, split, step)))
         return false;
     if (limit != NULL && !read_fixed_duration(l, limit, "limit", &step->u.wait.limit_ns))
         return false;
@@ -348,13 +361,6 @@ static const struct node *find_verb(struct loader *l, const struct node *map, en
                     node_kind_name(map));
         return NULL;
     }
-    const struct node *frames = node_get(map, "frames");
-    if (frames != NULL) {
-        loader_fail(l, frames->key,
-                    "frames is reserved for raw h2 and h3 and not supported yet; "
-                    "use respond");
-        return NULL;
-    }
     if (!loader_check_keys(l, map, step_keys, "a step"))
         return NULL;
     for (const struct node *value = map->first; value != NULL; value = value->next) {
@@ -375,7 +381,7 @@ static const struct node *find_verb(struct loader *l, const struct node *map, en
     if (verb == NULL)
         loader_fail(l, map,
                     "a step needs something to do: wait, respond, body, end-body, send, "
-                    "sleep, release, stall, reading, close or reset");
+                    "sleep, release, stall, reading, close, reset, frames or window");
     return verb;
 }
 
@@ -434,8 +440,10 @@ static void step_free(struct step *step)
     case STEP_READING:
     case STEP_CLOSE:
     case STEP_RESET:
-    case STEP_FRAMES:
     case STEP_WINDOW:
+        break;
+    case STEP_FRAMES:
+        frames_free(&step->u.frames);
         break;
     }
 }

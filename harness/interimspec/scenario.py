@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from . import scenario_expect, scenario_timeline
 from .scenario_expect import ExpectSpec, RequestSpec, TimerSpec, VarySpec
+from .scenario_frames import H2Settings, read_h2_settings
 from .scenario_reader import MAX_INTEGER, ParamSpec, Reader, ScenarioError, show
 from .scenario_script import Script, read_script
 from .scenario_transports import default_transports
@@ -35,6 +36,7 @@ KEYS = (
     "transports",
     "params",
     "request",
+    "h2",
     "timers",
     "script",
     "resources",
@@ -70,6 +72,7 @@ class Scenario:
     params: Mapping[str, ParamSpec]
     resources: Mapping[str, tuple[Script, ...]]  # "start" first; one script per visit
     on_connect: Script | None
+    h2: H2Settings | None  # what the server says of itself on HTTP/2
     script_ms: int | None  # how long start's first script lasts by itself; None: it does not end
     has_final: bool  # start's first script sends a complete final response
     server_ends: bool  # start's first script closes or resets the connection
@@ -174,6 +177,7 @@ class _ServerHalf:
     title: str
     resources: dict[str, tuple[Script, ...]]
     on_connect: Script | None
+    h2: H2Settings | None
 
 
 def _read_server_half(reader: Reader, root: Node) -> _ServerHalf:
@@ -192,11 +196,18 @@ def _read_server_half(reader: Reader, root: Node) -> _ServerHalf:
         reader.expect(params, MAP, "params")
         for name, node in params.values.items():
             reader.params[name] = _read_param(reader, params.keys[name], node)
+    h2 = root.get("h2")
+    settings = None if h2 is None else read_h2_settings(reader, root.keys["h2"], h2)
     resources = _read_resources(reader, root)
     on_connect_node = root.get("on-connect")
     on_connect = None
     if on_connect_node is not None:
         reader.in_on_connect = True
+        if not set(reader.transports) <= {"h1", "h1s"}:
+            raise reader.error(
+                root.keys["on-connect"],
+                "on-connect is for the transports h1 and h1s alone; list only those",
+            )
         on_connect = read_script(reader, on_connect_node, "on-connect")
     if params is not None:
         for name, key in params.keys.items():
@@ -209,7 +220,7 @@ def _read_server_half(reader: Reader, root: Node) -> _ServerHalf:
         )
     if not _file_name_fits(reader.path, scenario_id):
         raise reader.error(id_node, f'id "{scenario_id}" must be the file\'s name without .yaml')
-    return _ServerHalf(scenario_id, title.text, resources, on_connect)
+    return _ServerHalf(scenario_id, title.text, resources, on_connect, settings)
 
 
 # --- the whole file ---
@@ -264,6 +275,7 @@ def parse_scenario(
         params=reader.params,
         resources=half.resources,
         on_connect=half.on_connect,
+        h2=half.h2,
         script_ms=scenario_timeline.script_ms(start, reader.params),
         has_final=any(final.complete for final in finals),
         server_ends=scenario_timeline.server_ends(start),

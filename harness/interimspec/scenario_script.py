@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .scenario_frames import Frame, read_frames, read_window
 from .scenario_reader import (
     MAX_SIZE,
     MAX_TIMES,
@@ -37,6 +38,8 @@ VERBS = (
     "reading",
     "close",
     "reset",
+    "frames",
+    "window",
 )
 STEP_KEYS = (*VERBS, "times", "every", "split", "limit", "as")
 WAITS = ("head", "request", "next-request", "client-fin")
@@ -74,6 +77,8 @@ class Step:
     sleep: Duration = NO_TIME
     close: str | None = None  # fin, abrupt
     reading: str | None = None  # off, on
+    frames: tuple[Frame, ...] = ()
+    window: IntValue = ZERO
 
 
 Script = tuple[Step, ...]
@@ -154,6 +159,10 @@ def _read_verb(reader: Reader, verb: str, key: Node, value: Node) -> dict[str, o
         return {"reading": reader.choice(value, ("off", "on"), "reading")}
     if verb == "close":
         return {"close": _close(reader, value)}
+    if verb == "frames":
+        return {"frames": read_frames(reader, key, value)}
+    if verb == "window":
+        return {"window": read_window(reader, key, value)}
     reader.yes(value, verb)
     return {}
 
@@ -163,9 +172,10 @@ def _read_verb(reader: Reader, verb: str, key: Node, value: Node) -> dict[str, o
 
 def _check_modifiers_fit(reader: Reader, node: Node, verb: str) -> None:
     octets = "respond, body and send"
+    repeated = "respond, body, send and frames"
     fits = (
-        ("times", verb in _WITH_OCTETS, octets),
-        ("every", verb in _WITH_OCTETS, octets),
+        ("times", verb in (*_WITH_OCTETS, "frames"), repeated),
+        ("every", verb in (*_WITH_OCTETS, "frames"), repeated),
         ("split", verb in _WITH_OCTETS, octets),
         ("limit", verb == "wait", "wait"),
         ("as", verb == "send", "send"),
@@ -222,6 +232,10 @@ def _modifiers(reader: Reader, node: Node, verb: str, known_length: int) -> dict
     values = _repetition(reader, node)
     split, limit, octet_class = node.get("split"), node.get("limit"), node.get("as")
     if split is not None:
+        if not set(reader.transports) <= {"h1", "h1s"}:
+            raise reader.error(
+                node.keys["split"], "split is for the transports h1 and h1s alone; list only those"
+            )
         values["split"] = _split(reader, split, known_length)
     if limit is not None:
         values["limit_ns"] = reader.fixed_duration(limit, "limit")
@@ -300,18 +314,13 @@ class _SoFar:
 def _find_verb(reader: Reader, node: Node) -> str:
     if node.kind != MAP:
         raise reader.error(node, f'a step must be a map such as "sleep: 50ms", not {node.kind}')
-    if "frames" in node.keys:
-        raise reader.error(
-            node.keys["frames"],
-            "frames is reserved for raw h2 and h3 and not supported yet; use respond",
-        )
     reader.check_keys(node, STEP_KEYS, "a step")
     verbs: Sequence[str] = [key for key in node.keys if key in VERBS]
     if not verbs:
         raise reader.error(
             node,
             "a step needs something to do: wait, respond, body, end-body, send, sleep, release, "
-            "stall, reading, close or reset",
+            "stall, reading, close, reset, frames or window",
         )
     if len(verbs) > 1:
         raise reader.error(

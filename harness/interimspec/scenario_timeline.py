@@ -15,11 +15,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .scenario_frames import Frame
 from .scenario_reader import Field, ParamSpec
 from .scenario_respond import Respond, has_no_content
 from .scenario_script import Script, Step
 
-_WITH_OCTETS = ("respond", "body", "send")
+_WITH_OCTETS = ("respond", "body", "send", "end-body", "frames", "window")
 _WAITS_FOR_CLIENT = ("next-request", "client-fin")
 _RAW_LIMIT = 4 * 1024 * 1024  # of a repeated raw step, when looking for a final in it
 _LEAST_OWN_BODY = 20  # a body made by the server is never shorter
@@ -34,13 +35,13 @@ _LINE_END = re.compile(rb"\r?\n")
 
 @dataclass(frozen=True)
 class Moment:
-    """Octets leave, or the server ends the connection."""
+    """Octets leave, or the server ends the connection or the stream."""
 
     step: Step
     at_ms: float
     last_ms: float  # of a repeated step: when its last repetition leaves
     every_ms: float  # 0: not repeated with a pause
-    ends: bool  # close or reset
+    ends: bool  # close, reset, or RST_STREAM
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,11 @@ def moments_of(script: Script, params: Mapping[str, ParamSpec]) -> tuple[tuple[M
             now += step.sleep.ms(params)
         elif step.verb in ("close", "reset"):
             moments.append(Moment(step, now, now, 0.0, True))
-        elif step.verb in _WITH_OCTETS or step.verb == "end-body":
+        elif step.verb in _WITH_OCTETS:
             count = step.times.value(params)
             every = step.every.ms(params) if step.forever or count > 1 else 0.0
             last = now if step.forever else now + (count - 1) * every
-            moments.append(Moment(step, now, last, every, False))
+            moments.append(Moment(step, now, last, every, _resets_stream(step)))
             now = last
     return tuple(moments), True
 
@@ -82,9 +83,13 @@ def script_ms(script: Script, params: Mapping[str, ParamSpec]) -> int | None:
     return round(total)
 
 
+def _resets_stream(step: Step) -> bool:
+    return any(frame.kind == "rst_stream" and frame.stream is None for frame in step.frames)
+
+
 def server_ends(script: Script) -> bool:
-    """Whether the script itself ends the connection."""
-    return any(step.verb in ("close", "reset") for step in script)
+    """Whether the script itself ends the connection, or resets the stream of its request."""
+    return any(step.verb in ("close", "reset") or _resets_stream(step) for step in script)
 
 
 # --- finals ---
@@ -136,6 +141,15 @@ class _Finals:
         }[respond.body]
         return sent >= respond.length.value(self.params)
 
+    def frames(self, step: Step, later: Script) -> FinalSent | None:
+        """`later`: the steps from this one on; END_STREAM in any of them ends the response."""
+        if not any(_is_final(frame, self.params) for frame in step.frames):
+            return None
+        ended = any(
+            frame.end_stream and frame.stream is None for one in later for frame in one.frames
+        )
+        return FinalSent(step, ended or any(one.verb == "end-body" for one in later))
+
     def raw(self, stream: bytes) -> tuple[int, bool] | None:
         """Where the first final in raw octets begins, and whether it is complete."""
         at = 0
@@ -162,6 +176,16 @@ class _Finals:
         if length.isdigit():
             return len(rest) >= int(length)
         return self.closes
+
+
+def _is_final(frame: Frame, params: Mapping[str, ParamSpec]) -> bool:
+    """Whether a HEADERS on the request's stream has one :status, and that of a final response."""
+    if frame.kind != "headers" or frame.stream is not None:
+        return False
+    named = frame.values_of(b":status")
+    if frame.status is not None:
+        named.insert(0, b"%03d" % frame.status.value(params))
+    return len(named) == 1 and len(named[0]) == 3 and named[0].isdigit() and named[0] >= b"200"
 
 
 def _has_chunks(rest: bytes) -> bool:
@@ -216,6 +240,10 @@ def finals_of(
             count = 1 if step.forever else step.times.value(params)
             raw.append((len(stream), step))
             stream += step.octets * min(count, most)
+        elif step.frames:
+            sent = finder.frames(step, script[number:])
+            if sent is not None:
+                finals.append(sent)
         elif step.respond is not None:
             take_raw()
             ended = any(later.verb == "end-body" for later in script[number:])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from interimspec import scenario, scenario_expect, scenario_respond, scenario_script
+from interimspec import scenario, scenario_expect, scenario_frames, scenario_respond, scenario_script
 from interimspec.requirements import load_requirements
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -48,6 +48,9 @@ def test_there_are_examples_of_every_step() -> None:
         scenario_script.STEP_KEYS,
         scenario_respond.RESPOND_KEYS,
         scenario_script.WAITS,
+        scenario_frames.FRAME_KEYS,
+        scenario_frames.SECTION_KEYS,
+        scenario_frames.H2_KEYS,
         scenario_respond.FRAMINGS,
         scenario_script.CLASSES_OF_OCTETS,
         scenario_expect.REQUEST_KEYS,

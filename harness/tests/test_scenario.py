@@ -121,11 +121,12 @@ def test_both_loaders_say_the_same_of_large_files(c_loader: CLoader, tmp_path: P
     for name, text in texts.items():
         (tmp_path / f"{name}.yaml").write_text(text)
     # A cut anywhere, and an octet that is another: most of these nobody has thought of.
-    whole = (SHARED_SET / "good" / "every-step.yaml").read_bytes()
-    for at in range(0, len(whole), 7):
-        (tmp_path / f"cut-{at}.yaml").write_bytes(whole[:at])
-        swapped = whole[:at] + b":{}[]\"'-#&*!\x01\xff\n\t x0"[at % 19 : at % 19 + 1]
-        (tmp_path / f"swapped-{at}.yaml").write_bytes(swapped + whole[at + 1 :])
+    for name in ("every-step", "frames-of-every-kind"):
+        whole = (SHARED_SET / "good" / f"{name}.yaml").read_bytes()
+        for at in range(0, len(whole), 7):
+            (tmp_path / f"cut-{name}-{at}.yaml").write_bytes(whole[:at])
+            swapped = whole[:at] + b":{}[]\"'-#&*!\x01\xff\n\t x0"[at % 19 : at % 19 + 1]
+            (tmp_path / f"swapped-{name}-{at}.yaml").write_bytes(swapped + whole[at + 1 :])
     paths = sorted(tmp_path.iterdir())
     wanted = c_loader([*paths, tmp_path / "none.yaml", tmp_path])
     got = [says(path) for path in [*paths, tmp_path / "none.yaml"]]

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from interimspec import scenario, scenario_expect, scenario_respond, scenario_script
+from interimspec import scenario, scenario_expect, scenario_frames, scenario_respond, scenario_script
 from interimspec.requirements import FILE_NAME
 from interimspec.yaml_subset import LIST, MAP, Node, SubsetError, parse_octets
 
@@ -84,6 +84,7 @@ def test_names_the_same_keys(schema: dict[str, Any]) -> None:
     for name, keys in (
         ("step", scenario_script.STEP_KEYS),
         ("respond", scenario_respond.RESPOND_KEYS),
+        ("frame", scenario_frames.FRAME_KEYS),
         ("request", scenario_expect.REQUEST_KEYS),
         ("expect", scenario_expect.EXPECT_KEYS),
     ):
@@ -91,6 +92,15 @@ def test_names_the_same_keys(schema: dict[str, Any]) -> None:
     assert [verb["required"][0] for verb in definitions["step"]["oneOf"]] == list(
         scenario_script.VERBS
     )
+
+
+    assert [kind["required"][0] for kind in definitions["frame"]["oneOf"]] == list(
+        scenario_frames.FRAME_KINDS
+    )
+    frame = definitions["frame"]["properties"]
+    assert list(frame["headers"]["properties"]) == list(scenario_frames.SECTION_KEYS)
+    assert frame["rst_stream"]["anyOf"][1]["enum"] == list(scenario_frames.ERROR_CODES)
+    assert list(schema["properties"]["h2"]["properties"]) == list(scenario_frames.H2_KEYS)
 
 
 def test_names_the_same_words(schema: dict[str, Any]) -> None:
