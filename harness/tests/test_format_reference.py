@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from interimspec import scenario, scenario_expect, scenario_frames, scenario_respond, scenario_script
+from interimspec import (
+    scenario,
+    scenario_expect,
+    scenario_frames,
+    scenario_respond,
+    scenario_script,
+)
 from interimspec.requirements import load_requirements
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"

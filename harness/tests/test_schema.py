@@ -11,7 +11,13 @@ import jsonschema
 import pytest
 import yaml
 
-from interimspec import scenario, scenario_expect, scenario_frames, scenario_respond, scenario_script
+from interimspec import (
+    scenario,
+    scenario_expect,
+    scenario_frames,
+    scenario_respond,
+    scenario_script,
+)
 from interimspec.requirements import FILE_NAME
 from interimspec.yaml_subset import LIST, MAP, Node, SubsetError, parse_octets
 
@@ -92,7 +98,6 @@ def test_names_the_same_keys(schema: dict[str, Any]) -> None:
     assert [verb["required"][0] for verb in definitions["step"]["oneOf"]] == list(
         scenario_script.VERBS
     )
-
 
     assert [kind["required"][0] for kind in definitions["frame"]["oneOf"]] == list(
         scenario_frames.FRAME_KINDS
