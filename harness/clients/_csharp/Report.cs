@@ -29,11 +29,23 @@ namespace Interimspec
         // The client handed over a head as the response.
         public void Response(int status, string reason, IEnumerable<KeyValuePair<string, string>> fields)
         {
+            Put("response", new Event { { "at", Adapter.NowMs() }, { "status", status },
+                { "reason", reason }, { "fields", Pairs(fields) } });
+            if (phase != null) phase = "body";
+        }
+
+        // The client showed an interim response.
+        public void Interim(int status, IEnumerable<KeyValuePair<string, string>> fields)
+        {
+            Put("interim", new Event { { "at", Adapter.NowMs() }, { "status", status },
+                { "fields", Pairs(fields) } });
+        }
+
+        static List<object> Pairs(IEnumerable<KeyValuePair<string, string>> fields)
+        {
             var pairs = new List<object>();
             foreach (var field in fields) pairs.Add(new List<object> { field.Key, field.Value });
-            Put("response", new Event { { "at", Adapter.NowMs() }, { "status", status },
-                { "reason", reason }, { "fields", pairs } });
-            if (phase != null) phase = "body";
+            return pairs;
         }
 
         // Content that the client handed over.

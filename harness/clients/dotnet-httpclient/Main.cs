@@ -6,11 +6,12 @@ using System.Linq;
 using System.Net;
 using System.Net.Http;
 using System.Net.Security;
+using System.Reflection;
 using System.Security.Cryptography.X509Certificates;
 using System.Threading.Tasks;
 using Interimspec;
 
-// HttpClient of .NET: a new one for each plan, SendAsync() with its defaults. With --headers-read the
+// HttpClient of .NET, and of Mono: a new one for each plan, SendAsync() with its defaults. With --headers-read the
 // head is asked for before the content.
 sealed class DotNetHttpClient : Adapter
 {
@@ -18,14 +19,14 @@ sealed class DotNetHttpClient : Adapter
 
     DotNetHttpClient(HttpCompletionOption completion)
         : base(
-            "dotnet-httpclient",
+            OnMono ? "mono-httpclient" : "dotnet-httpclient",
             Runtime(),
             "{\"http\":" + HttpVersions + ",\"tls\":" + Tls + ",\"proxy\":true,\"timers\":[\"total_ms\"],"
                 + "\"phases\":" + (completion == HttpCompletionOption.ResponseHeadersRead ? "true" : "false")
                 + ",\"expect_continue\":true,\"body_stream\":true}")
     {
         this.completion = completion;
-        Layer(".NET", Runtime());
+        Layer(OnMono ? "mono" : ".NET", Runtime());
     }
 
     // HTTP/2 without TLS wants 3.0, and the one way to ask for nothing else 5.0; TLS wants an OpenSSL
@@ -34,9 +35,17 @@ sealed class DotNetHttpClient : Adapter
     static readonly string HttpVersions = Modern ? "[\"1.1\",\"2\"]" : "[\"1.1\"]";
     static readonly string Tls = Modern ? "true" : "false";
 
-    // The folder that the runtime is loaded from bears its version.
+    static readonly Type MonoRuntime = Type.GetType("Mono.Runtime");
+    static bool OnMono { get { return MonoRuntime != null; } }
+
+    // The folder that a runtime of .NET is loaded from bears its version.
     static string Runtime()
     {
+        if (OnMono)
+        {
+            MethodInfo shown = MonoRuntime.GetMethod("GetDisplayName", BindingFlags.NonPublic | BindingFlags.Static);
+            return ((string)shown.Invoke(null, null)).Split(' ')[0];
+        }
         return Path.GetFileName(Path.GetDirectoryName(typeof(object).Assembly.Location));
     }
 
