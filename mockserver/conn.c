@@ -42,7 +42,9 @@ static unsigned offered_protocols(const struct run *run)
 static void open_transport(struct conn *conn, int fd, const struct run *run)
 {
     if (run_transport_is_tls((enum transport_bit)conn->transport_bit)) {
-        transport_tls_init(&conn->transport, fd, conn->server->tls, TLS_CERTIFICATE_TRUSTED,
+        transport_tls_init(&conn->transport, fd, conn->server->tls,
+                           run && run->scenario->unknown_ca ? TLS_CERTIFICATE_UNKNOWN_CA
+                                                            : TLS_CERTIFICATE_TRUSTED,
                            offered_protocols(run));
     } else {
         transport_tcp_init(&conn->transport, fd);
@@ -262,21 +264,35 @@ void conn_reap(struct server *server)
     }
 }
 
-void conn_end(struct conn *conn, int64_t now_ns, int64_t linger_ns)
+static void end_by(struct conn *conn, int64_t now_ns, int64_t linger_ns, enum event_kind how)
 {
     if (conn->state == CONN_ENDING || conn->state == CONN_DEAD) {
         return;
     }
-    conn_note(conn, NULL, now_ns, EVENT_CLOSE_FIN);
+    conn_note(conn, NULL, now_ns, how);
     drop_exchanges(conn, now_ns);
     /* close() with octets unread would turn the FIN into a reset and take from the client what it
      * has not read yet. */
-    conn->transport.ops->end(&conn->transport);
+    if (how == EVENT_CLOSE_ABRUPT) {
+        conn->transport.ops->end_abruptly(&conn->transport);
+    } else {
+        conn->transport.ops->end(&conn->transport);
+    }
     conn->state = CONN_ENDING;
     conn->limit_ns = now_ns + linger_ns;
     if (conn->client_fin) {
         conn_die(conn, now_ns);
     }
+}
+
+void conn_end(struct conn *conn, int64_t now_ns, int64_t linger_ns)
+{
+    end_by(conn, now_ns, linger_ns, EVENT_CLOSE_FIN);
+}
+
+void conn_end_abruptly(struct conn *conn, int64_t now_ns)
+{
+    end_by(conn, now_ns, CONN_LINGER_NS, EVENT_CLOSE_ABRUPT);
 }
 
 void conn_reset(struct conn *conn, int64_t now_ns)

@@ -181,6 +181,8 @@ void conn_read(struct conn *conn, int64_t now_ns);
 void conn_advance(struct conn *conn, int64_t now_ns);
 /* Everything ends here: FIN, then the client has a moment to close. */
 void conn_end(struct conn *conn, int64_t now_ns, int64_t linger_ns);
+/* The same without TLS's close_notify. */
+void conn_end_abruptly(struct conn *conn, int64_t now_ns);
 void conn_reset(struct conn *conn, int64_t now_ns);
 /* Its run has ended: scripts are dropped, nothing is noted any more. */
 void conn_cancel(struct conn *conn, int64_t now_ns);

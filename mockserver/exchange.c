@@ -498,9 +498,10 @@ static void close_as_told(struct conn *conn, struct exchange *exchange, uint32_t
                           int64_t now_ns)
 {
     if (exchange->player.script->steps[step].u.close == CLOSE_ABRUPT) {
-        conn->transport.ops->end_abruptly(&conn->transport);
+        conn_end_abruptly(conn, now_ns);
+    } else {
+        conn_end(conn, now_ns, CONN_LINGER_NS);
     }
-    conn_end(conn, now_ns, CONN_LINGER_NS);
     conn_note(conn, exchange, now_ns, EVENT_SCRIPT_END);
 }
 

@@ -204,6 +204,22 @@ static bool read_transports(struct loader *l, const struct node *list)
     return true;
 }
 
+static bool read_tls(struct loader *l, const struct node *map)
+{
+    static const char *const keys[] = {"certificate", NULL};
+    static const char *const certificates[] = {"trusted", "unknown-ca", NULL};
+    int index = 0;
+    if (!loader_expect(l, map, NODE_MAP, "tls") || !loader_check_keys(l, map, keys, "tls"))
+        return false;
+    if (l->scenario->transports & ~(unsigned)(TRANSPORT_H1S | TRANSPORT_H2))
+        return loader_fail(l, map, "tls is for the transports h1s and h2 alone; list only those");
+    const struct node *certificate = loader_require(l, map, "certificate", "tls");
+    if (certificate == NULL || !read_choice(l, certificate, certificates, "certificate", &index))
+        return false;
+    l->scenario->unknown_ca = index == 1;
+    return true;
+}
+
 static bool read_id_and_title(struct loader *l, const struct node *root)
 {
     const struct node *id = loader_require(l, root, "id", "a scenario");
@@ -235,9 +251,9 @@ static bool check_file_name(struct loader *l, const struct node *id)
 static bool read_scenario(struct loader *l, const struct node *root)
 {
     static const char *const keys[] = {
-        "id",     "title",  "requirements", "transports", "params",      "request",
-        "h2",     "timers", "script",       "resources",  "on-connect",  "probe",
-        "expect", "vary",   "why",          "dispute",    "mutant_free", NULL,
+        "id",    "title",  "requirements", "transports", "tls",     "params",
+        "request", "h2",     "timers", "script",       "resources",  "on-connect",
+        "probe", "expect", "vary",   "why",          "dispute",    "mutant_free", NULL,
     };
     if (!loader_expect(l, root, NODE_MAP, "a scenario") ||
         !loader_check_keys(l, root, keys, "a scenario") || !read_id_and_title(l, root))
@@ -245,6 +261,9 @@ static bool read_scenario(struct loader *l, const struct node *root)
     const struct node *transports = node_get(root, "transports");
     l->scenario->transports = TRANSPORT_H1; /* until its steps are known */
     if (transports != NULL && !read_transports(l, transports))
+        return false;
+    const struct node *tls = node_get(root, "tls");
+    if (tls != NULL && !read_tls(l, tls))
         return false;
     const struct node *params = node_get(root, "params");
     if (params != NULL && !read_params(l, params))

@@ -250,6 +250,7 @@ struct scenario {
     char *family;         /* owned; the folder below the catalogue, slashes for nested ones */
     char *path;           /* owned; as given, for messages */
     unsigned transports;  /* of enum transport_bit */
+    bool unknown_ca;      /* the certificate is signed by an authority that nobody knows */
     struct param *params; /* owned */
     size_t param_count;
     struct resource *resources; /* owned; [0] is "start" */

@@ -46,6 +46,7 @@ enum event_kind {
     EVENT_CLIENT_FIN,
     EVENT_CLIENT_RST,
     EVENT_CLOSE_FIN, /* the server closed */
+    EVENT_CLOSE_ABRUPT, /* over TLS, without close_notify */
     EVENT_CLOSE_RST,
     EVENT_WAIT_LIMIT,
     EVENT_HTTP10,

@@ -31,6 +31,7 @@ static const char *const names[] = {
     [EVENT_CLIENT_FIN] = "client-fin",
     [EVENT_CLIENT_RST] = "client-rst",
     [EVENT_CLOSE_FIN] = "close",
+    [EVENT_CLOSE_ABRUPT] = "close",
     [EVENT_CLOSE_RST] = "close",
     [EVENT_WAIT_LIMIT] = "wait-limit",
     [EVENT_HTTP10] = "http10",
@@ -297,9 +298,12 @@ static void write_members(struct transcript_writer *writer, const struct event *
         json_key_int(json, "step", ((const struct event_step *)event)->step);
         return;
     case EVENT_CLOSE_FIN:
+    case EVENT_CLOSE_ABRUPT:
     case EVENT_CLOSE_RST:
         json_key_text(json, "by", "server");
-        json_key_text(json, "how", event->kind == EVENT_CLOSE_FIN ? "fin" : "rst");
+        json_key_text(json, "how", event->kind == EVENT_CLOSE_FIN      ? "fin"
+                      : event->kind == EVENT_CLOSE_ABRUPT ? "abrupt"
+                                                          : "rst");
         return;
     case EVENT_BAD_REQUEST:
     case EVENT_TLS_HELLO:

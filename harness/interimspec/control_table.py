@@ -44,6 +44,7 @@ class Control:
     second: str | None = None  # the resource of a second request, which then is the subject
     content: bytes | None = None  # None: the server's own line
     timer_ms: int = 10_000
+    needs_tls: bool = False
     phases: bool = False  # when the head was told is compared with when the body was sent
 
     @property
@@ -92,6 +93,18 @@ CONTROLS: Mapping[str, Control] = {
                 body="empty",
                 attempts=(0, 0),
             ),
+        ),
+        Control(
+            "unknown-ca",
+            "Is a server refused whose certificate nobody vouches for?",
+            Expected(
+                told=("failed",),
+                kinds=("tls", "other"),
+                status=None,
+                body="empty",
+                attempts=(0, 0),
+            ),
+            needs_tls=True,
         ),
         Control(
             "silence",

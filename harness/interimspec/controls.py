@@ -23,7 +23,7 @@ from interimspec.clients import Row
 from interimspec.control import Lease
 from interimspec.control_table import CONTROLS, Control, Expected, deviate
 from interimspec.install import Environment
-from interimspec.plan import HTTP_OF_TRANSPORT
+from interimspec.plan import HTTP_OF_TRANSPORT, TLS_TRANSPORTS
 
 Event = Mapping[str, Any]
 
@@ -59,9 +59,11 @@ def check_hello(row: Row, hello: Event | None) -> list[str]:
     return problems
 
 
-def skipped(name: str, row: Row) -> str | None:
-    """Why a control cannot be asked of this client; None when it can."""
+def skipped(name: str, row: Row, transport: str = "h1") -> str | None:
+    """Why a control cannot be asked of this client over a transport; None when it can."""
     control = CONTROLS[name]
+    if control.needs_tls and transport not in TLS_TRANSPORTS:
+        return "is about TLS"
     if control.second and row.can.second_request == "none":
         return "makes one request only"
     if name == "silence" and not {"read_ms", "total_ms"} & set(row.can.timers):
@@ -406,7 +408,7 @@ async def run_controls(
     """
     results: list[ControlResult] = []
     for name in names:
-        reason = skipped(name, row)
+        reason = skipped(name, row, transport)
         if reason:
             result = ControlResult(name, skipped=reason)
         else:

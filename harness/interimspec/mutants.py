@@ -108,6 +108,7 @@ def _can(methods: tuple[str, ...]) -> Can:
         phases=True,
         expect_continue=True,
         body_stream=True,
+        tls=True,
         methods=methods,
     )
 

@@ -34,6 +34,7 @@ KEYS = (
     "title",
     "requirements",
     "transports",
+    "tls",
     "params",
     "request",
     "h2",
@@ -48,6 +49,7 @@ KEYS = (
     "dispute",
     "mutant_free",
 )
+CERTIFICATES = ("trusted", "unknown-ca")
 TRANSPORTS = ("h1", "h1s", "h2c", "h2", "h3")
 
 _PARAM_NAME = re.compile("[a-z][a-z0-9_]{0,31}")
@@ -63,6 +65,7 @@ class Scenario:
     mutant_free: str | None
     requirements: tuple[str, ...]
     transports: tuple[str, ...]
+    unknown_ca: bool  # its certificate is signed by an authority that clients are not told of
     request: RequestSpec
     timers: TimerSpec
     probe: str  # at-once, late, both, together, none
@@ -120,6 +123,16 @@ def _read_transports(reader: Reader, node: Node) -> tuple[str, ...]:
     return tuple(transports)
 
 
+def _read_tls(reader: Reader, node: Node) -> bool:
+    """Whether the certificate is signed by an authority that clients are not told of."""
+    reader.expect(node, MAP, "tls")
+    reader.check_keys(node, ("certificate",), "tls")
+    if not set(reader.transports) <= {"h1s", "h2"}:
+        raise reader.error(node, "tls is for the transports h1s and h2 alone; list only those")
+    certificate = reader.require(node, "certificate", "tls")
+    return reader.choice(certificate, CERTIFICATES, "certificate") == "unknown-ca"
+
+
 def _name_resources(reader: Reader, root: Node) -> None:
     script, resources = root.get("script"), root.get("resources")
     if resources is not None:
@@ -175,6 +188,7 @@ def _file_name_fits(path: Path | str, scenario_id: str) -> bool:
 class _ServerHalf:
     id: str
     title: str
+    unknown_ca: bool
     resources: dict[str, tuple[Script, ...]]
     on_connect: Script | None
     h2: H2Settings | None
@@ -191,6 +205,8 @@ def _read_server_half(reader: Reader, root: Node) -> _ServerHalf:
     transports = root.get("transports")
     if transports is not None:
         reader.transports = _read_transports(reader, transports)
+    tls = root.get("tls")
+    unknown_ca = tls is not None and _read_tls(reader, tls)
     params = root.get("params")
     if params is not None:
         reader.expect(params, MAP, "params")
@@ -220,7 +236,9 @@ def _read_server_half(reader: Reader, root: Node) -> _ServerHalf:
         )
     if not _file_name_fits(reader.path, scenario_id):
         raise reader.error(id_node, f'id "{scenario_id}" must be the file\'s name without .yaml')
-    return _ServerHalf(scenario_id, title.text, resources, on_connect, settings)
+    return _ServerHalf(
+        scenario_id, title.text, unknown_ca, resources, on_connect, settings
+    )
 
 
 # --- the whole file ---
@@ -266,6 +284,7 @@ def parse_scenario(
         mutant_free=_optional_text(reader, root, "mutant_free"),
         requirements=required,
         transports=reader.transports,
+        unknown_ca=half.unknown_ca,
         request=request,
         timers=timers,
         probe=probe,

@@ -26,7 +26,7 @@ METHODS = [
 ]  # fmt: skip
 CAN = {
     "http": ["1.1"],
-    "tls": False,
+    "tls": True,
     "proxy": False,
     "timers": ["connect_ms", "read_ms", "total_ms"],
     "second_request": "pooled",
@@ -67,6 +67,7 @@ class Adapter:
         else:
             start = time.time()
             client = self.client(timers_of(plan["timers"]))
+            client.ca_file = plan.get("ca_file")
             for entry in plan["requests"]:
                 wait = start + entry.get("not_before_ms", 0) / 1000 - time.time()
                 if wait > 0:
@@ -79,10 +80,7 @@ class Adapter:
     def unsupported(self, plan: Mapping[str, Any]) -> str | None:
         if plan["http"] != "1.1":
             return "http"
-        for key in ("ca_file", "proxy"):
-            if plan.get(key) is not None:
-                return key
-        return None
+        return "proxy" if plan.get("proxy") is not None else None
 
     def one(self, plan: Mapping[str, Any], entry: Mapping[str, Any], client: Client) -> None:
         who = {"plan": plan["plan"], "request": entry["name"]}
@@ -153,12 +151,13 @@ def request_of(entry: Mapping[str, Any]) -> Request:
     return Request(
         method=entry["method"],
         host=url.hostname or "",
-        port=url.port or 80,
+        port=url.port or (443 if url.scheme == "https" else 80),
         target=f"{target}?{url.query}" if url.query else target,
         fields=[(name, value) for name, value in entry.get("headers") or []],
         body=None if body is None else base64.b64decode(body),
         pauses=[(after, wait / 1000) for after, wait in entry.get("body_pause_ms") or []],
         expect_continue=bool(entry.get("expect_continue", False)),
+        tls=url.scheme == "https",
     )
 
 

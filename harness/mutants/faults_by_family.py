@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import re
 import select
+import socket
+import ssl
 import time
 from collections.abc import Callable
 
@@ -198,3 +200,15 @@ class TakesHalfAHeadAtEnd(Client):
 
     def is_final(self, head: Head, connection: Connection) -> bool:
         return connection.ended or super().is_final(head, connection)
+
+
+@fault("takes-tls-end-for-whole")
+class TakesTlsEndForWhole(Client):
+    """As `ssl` does unless it is told otherwise: a connection that anybody may have cut off is
+    taken for one that the server has ended."""
+
+    def secure(self, sock: socket.socket, request: Request) -> socket.socket:
+        secured = super().secure(sock, request)
+        assert isinstance(secured, ssl.SSLSocket)
+        secured.suppress_ragged_eofs = True
+        return secured

@@ -14,6 +14,7 @@ import contextlib
 import re
 import select
 import socket
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -58,6 +59,7 @@ class Request:
     body: bytes | None = None
     pauses: Sequence[tuple[int, float]] = ()  # after so many octets, wait so many seconds
     expect_continue: bool = False
+    tls: bool = False
 
 
 @dataclass
@@ -104,6 +106,8 @@ class Connection:
 
     def has_news(self) -> bool:
         """Octets or an end that nobody has asked for."""
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            return True
         return bool(self.buffer) or bool(select.select([self.sock], [], [], 0)[0])
 
     def take(self, count: int) -> bytes:
@@ -115,6 +119,7 @@ class Connection:
 class Client:
     def __init__(self, timers: Timers) -> None:
         self.timers = timers
+        self.ca_file: str | None = None
         self.pool: dict[tuple[str, int], Connection] = {}
         self.deadline: float | None = None
         self.watcher = Watcher()
@@ -175,7 +180,23 @@ class Client:
         except OSError as error:
             raise Failure("refused", str(error)) from error
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return Connection(sock)
+        return Connection(self.secure(sock, request) if request.tls else sock)
+
+    def secure(self, sock: socket.socket, request: Request) -> socket.socket:
+        """Hook. RFC 9112, section 9.8: an end without close_notify must be told from one with it,
+        which `suppress_ragged_eofs` would prevent."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        context.set_alpn_protocols(["http/1.1"])
+        try:
+            return context.wrap_socket(
+                sock, server_hostname=request.host, suppress_ragged_eofs=False
+            )
+        except TimeoutError as error:
+            sock.close()
+            raise Failure("timeout", "the TLS handshake was not over in time") from error
+        except OSError as error:
+            sock.close()
+            raise Failure("tls", str(error)) from error
 
     # ---- sending
 

@@ -105,6 +105,7 @@ TRUTH: dict[str, tuple[list[dict[str, Any]], dict[str, Any] | None]] = {
     "truncated": ([response(), failed("closed")], transcript("truncated", ("start", 1))),
     "reset": ([failed("closed")], transcript("reset", ("start", 1))),
     "refused": ([failed("refused")], None),
+    "unknown-ca": ([failed("tls")], transcript("unknown-ca")),
     "silence": (
         [failed("timeout", at=T0 + 1010)],
         transcript("silence", ("start", 1)),
@@ -159,6 +160,10 @@ LIES: dict[str, tuple[str, list[dict[str, Any]], dict[str, Any] | None, str]] = 
     "tries again": (
         "reset", [failed("closed")], transcript("reset", ("start", 1), ("start", 2)),
         "saw 2 requests, expected 1",
+    ),
+    "takes any certificate": (
+        "unknown-ca", [response(), end(own("unknown-ca"))],
+        transcript("unknown-ca", ("start", 1)), "told ok",
     ),
     "tells nothing": ("reset", [], TRUTH["reset"][1], "nothing was told"),
     "reports only at the end": (
@@ -270,6 +275,8 @@ def test_what_a_client_cannot_do_is_skipped(tmp_path: Path) -> None:
     assert skipped("dropped", row) == "makes one request only"
     assert skipped("silence", row) == "has no timer for an answer"
     assert skipped("200", row) is None
+    assert skipped("unknown-ca", row) == "is about TLS"
+    assert skipped("unknown-ca", row, "h1s") is None
 
 
 def test_hello_is_compared_with_the_manifest(row: Row) -> None:
@@ -322,19 +329,23 @@ class FakePlayer:
         return tuple(self.lies.get(name, TRUTH[name][0]))
 
 
-def run(row: Row, lies: Mapping[str, list[dict[str, Any]]] | None = None) -> dict[str, Any]:
+def run(
+    row: Row, lies: Mapping[str, list[dict[str, Any]]] | None = None, transport: str = "h1s"
+) -> dict[str, Any]:
     import asyncio
 
     hello = {"client": "sample", "version": "1.0", "can": row.can.to_json()}
     server, player = FakeServer(), FakePlayer(hello, lies or {})
-    results = asyncio.run(run_controls(row, server, player))
+    results = asyncio.run(run_controls(row, server, player, transport=transport))
     assert server.runs == server.ended
-    assert len(player.plans) == len(CONTROLS)
+    asked = [name for name in CONTROLS if skipped(name, row, transport) is None]
+    assert [plan["plan"].removeprefix("c-") for plan in player.plans] == asked
     return {result.name: result for result in results}
 
 
 def test_all_controls_are_run_and_the_hello_is_checked(row: Row) -> None:
     results = run(row)
+    assert skipped("unknown-ca", row, "h1s") is None
     assert set(results) == {*CONTROLS, "hello"}
     assert all(result.passed for result in results.values())
 

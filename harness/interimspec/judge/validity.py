@@ -216,13 +216,24 @@ def _no_request(case: Case) -> Invalid | None:
     if case.chain:
         return None
     bad = case.transcript.named("bad-request")
+    handshakes = case.transcript.named("tls-failed")
     connections = case.transcript.connections.values()
     if not bad and any(send.exchange is None for c in connections for send in c.sends):
         return None
     what = "no request for the scenario reached the server"
-    if bad:
+    if handshakes:
+        what += f"; {_tls_failure(handshakes[-1].data)}"
+    elif bad:
         what += f"; it refused one: {bad[0].data.get('reason')}"
     return Invalid("V5", "error", "environment", what, repeat=True)
+
+
+def _tls_failure(event: Json) -> str:
+    """An adapter that does not hand over the certificate to trust, and a client that speaks no such
+    version, look alike from here: neither is anything about interim responses."""
+    if event.get("alert") is None:
+        return f"TLS failed: {event.get('reason')}"
+    return f"TLS failed: the {event.get('by')} sent the alert {event['alert']}"
 
 
 def _timing(case: Case) -> Invalid | None:
