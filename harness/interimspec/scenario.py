@@ -236,9 +236,7 @@ def _read_server_half(reader: Reader, root: Node) -> _ServerHalf:
         )
     if not _file_name_fits(reader.path, scenario_id):
         raise reader.error(id_node, f'id "{scenario_id}" must be the file\'s name without .yaml')
-    return _ServerHalf(
-        scenario_id, title.text, unknown_ca, resources, on_connect, settings
-    )
+    return _ServerHalf(scenario_id, title.text, unknown_ca, resources, on_connect, settings)
 
 
 # --- the whole file ---
