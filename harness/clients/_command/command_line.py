@@ -53,13 +53,21 @@ def _launch(tool: Tool, plan: Any, requests: list[Any], folder: Path) -> Launch:
     return Launch(argv, requests, bodies)
 
 
+def _timer_values(timer_ms: int) -> dict[str, str]:
+    whole = math.ceil(timer_ms / 1000)
+    return {"seconds": f"{timer_ms / 1000:.3f}", "whole_seconds": str(whole)}
+
+
 def _wait_values(wait_ms: int) -> dict[str, str]:
     return {"seconds": f"{wait_ms / 1000:.3f}", "per_hour": str(math.floor(3_600_000 / wait_ms))}
 
 
 def _words_of(tool: Tool, plan: Any, requests: list[Any], body: Path, folder: Path) -> list[str]:
     """Options, then what the request holds, then the URLs; or the URLs before what it holds."""
-    urls = [word for request in requests for word in _fill(tool.url, {"url": request.url})]
+    places = {"body": str(body)}
+    urls = [
+        word for request in requests for word in _fill(tool.url, {**places, "url": request.url})
+    ]
     held = _held(tool, requests[0], folder)
     options = _options(tool, plan, requests[0], body, folder)
     return [*options, *urls, *held] if tool.url_first else [*options, *held, *urls]
@@ -70,7 +78,7 @@ def _options(tool: Tool, plan: Any, request: Any, body: Path, folder: Path) -> l
     argv = _fill(tool.request, places)
     for key, words in tool.timers.items():
         if request.timers[key] is not None:
-            argv += _fill(words, {"seconds": f"{request.timers[key] / 1000:.3f}"})
+            argv += _fill(words, _timer_values(request.timers[key]))
     argv += _fill(tool.methods.get(request.method, ()), {"method": request.method})
     if request.expect_continue:
         argv += tool.expect_continue

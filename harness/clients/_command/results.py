@@ -273,7 +273,10 @@ class Log(Reader):
 
 
 class Exit(Reader):
-    """One request, one process: its exit status says all."""
+    """One request, one process: its exit status says all, but for what `kinds` finds in its words.
+
+    Some tools (w3m, wget2) end with 0 whatever happened, and tell their user in words alone.
+    """
 
     def __init__(self, tool: Tool, plan: Any, launch: Launch, told: Told) -> None:
         super().__init__(tool, plan, launch, told)
@@ -289,12 +292,22 @@ class Exit(Reader):
     def close(self, code: int) -> None:
         in_file = self.tool.result.body == "file"
         body = _content(self.body_file) if in_file else bytes(self._out)
-        if code == 0:
+        words = self._err.decode("utf-8", "replace").strip().splitlines()
+        kind, status = self._said(words)
+        if code == 0 and kind is None:
             self.succeed(None, body)
         else:
-            words = self._err.decode("utf-8", "replace").strip().splitlines()
             message = words[-1] if words else f"exit status {code}"
-            self.fail(self.told.kind(code), f"exit {code}", message, body)
+            self.fail(kind or self.told.kind(code), f"exit {code}", message, body, status)
+
+    def _said(self, words: list[str]) -> tuple[str | None, int | None]:
+        """The first of `kinds` that any line holds, the last lines first; and a status it names."""
+        for pattern, kind in self.tool.result.kinds:
+            for line in reversed(words):
+                if found := pattern.search(line):
+                    status = found.groupdict().get("status")
+                    return kind, int(status) if status else None
+        return None, None
 
 
 READERS = {"json-lines": JsonLines, "log": Log, "exit": Exit}

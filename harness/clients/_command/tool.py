@@ -20,6 +20,9 @@ BODIES = ("file", "stdout")
 MARK = b"\x1eend of transfer\x1e\n"  # what {mark} stands for
 
 
+Kinds = tuple[tuple[re.Pattern[str], str], ...]
+
+
 @dataclass(frozen=True)
 class LogRules:
     """How a tool's log on standard error reads; every pattern is searched in one line."""
@@ -29,7 +32,7 @@ class LogRules:
     failed: re.Pattern[str]  # it ended badly; group `status` where the server's answer is why
     head: re.Pattern[str] | None  # a line of the answer's head; group `line`
     file: re.Pattern[str] | None  # where the content is saved; group `file`
-    kinds: tuple[tuple[re.Pattern[str], str], ...]  # words that tell an error's kind
+    kinds: Kinds  # words that tell an error's kind
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Result:
     kind: str = "exit"
     body: str = "stdout"  # where the content is: a {body} file, or standard output
     log: LogRules | None = None
+    kinds: Kinds = ()  # "exit": words on standard error that tell an error's kind
 
 
 @dataclass(frozen=True)
@@ -128,12 +132,15 @@ def _read_result(table: Table) -> Result:
             failed=_pattern(table, "failed"),
             head=_pattern(table, "head", "line") if "head" in table else None,
             file=_pattern(table, "file", "file") if "file" in table else None,
-            kinds=tuple(
-                (re.compile(words), name) for words, name in table.text_map("kinds").items()
-            ),
+            kinds=_kinds(table),
         )
+    kinds = _kinds(table) if kind == "exit" else ()
     table.finish()
-    return Result(kind, body, log)
+    return Result(kind, body, log, kinds)
+
+
+def _kinds(table: Table) -> Kinds:
+    return tuple((re.compile(words), name) for words, name in table.text_map("kinds").items())
 
 
 def _pattern(table: Table, key: str, group: str | None = None) -> re.Pattern[str]:
