@@ -213,6 +213,9 @@ _MAVEN_GOALS = (
     "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies",
 )
 
+# Maven is over before the second compiler of the JVM would pay.
+_MAVEN_ENV = {"MAVEN_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+
 
 def _maven(building: Building) -> None:
     """pom.xml: jars into {env}/lib, classes into {env}/target/classes."""
@@ -223,7 +226,7 @@ def _maven(building: Building) -> None:
     ]  # fmt: skip
     # Maven's own repository does not bear two writers.
     with locked(building.shared / ".maven.lock"):
-        building.call([*fixed, *(building.options or _MAVEN_GOALS)])
+        building.call([*fixed, *(building.options or _MAVEN_GOALS)], env=_MAVEN_ENV)
 
 
 def _cargo(building: Building) -> None:

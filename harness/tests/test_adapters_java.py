@@ -17,19 +17,17 @@ from adapter_checks import Seen, check_all, rows
 
 from interimspec.clients import Row
 
+# Those that differ from the usual; the default version of each.
 SEEN = {
-    "java-httpurlconnection": Seen(interim="answer"),
-    "java-httpurlconnection-jdk25": Seen(),
     "java-net-http": Seen(follows=False),
-    "java-net-http-jdk25": Seen(follows=False),
 }
 ROWS = rows("Java")
 
 
-def test_every_client_is_in_the_table() -> None:
-    assert {row.name for row in ROWS} == set(SEEN)
+def test_the_table_names_clients() -> None:
+    assert set(SEEN) <= {row.name for row in ROWS}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_it_tells_what_its_client_told(row: Row) -> None:
-    check_all(installed(row), SEEN[row.name])
+    check_all(installed(row), SEEN.get(row.name, Seen()))

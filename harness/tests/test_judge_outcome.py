@@ -478,6 +478,22 @@ def test_fields() -> None:
         assert rules(verdict) == ["O11", "G7"]
 
 
+def test_a_media_type_may_be_written_anew_but_not_changed() -> None:
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request()
+    conn.answer(first, 200, OWN, ["Content-Type: text/HTML; charset=UTF-8; a=B"], t=50)
+
+    def grade(value: str) -> str | None:
+        told = teller().ok("main", 200, OWN, at=51, fields=[("content-type", value)])
+        return verdict_of(wire, told).grade
+
+    for same in ("text/HTML; charset=UTF-8; a=B", 'text/html;charset="utf-8" ;A=B'):
+        assert grade(same) == "pass", same
+    for other in ("text/html", "text/html;charset=latin-1;a=B", "text/html;charset=utf-8;a=b"):
+        assert grade(other) == "fail", other
+
+
 def test_what_an_interim_response_points_to_is_nobody_s_answer() -> None:
     elsewhere = b"interimspec scenario r1 elsewhere #1\n"
     place = "Location: /scenario/r1/elsewhere"

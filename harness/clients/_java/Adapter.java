@@ -51,8 +51,7 @@ public abstract class Adapter {
     private String mark = "";
 
     protected Adapter(String client, String version) {
-        // One adapter serves several manifests, one for each JDK.
-        this.client = System.getProperty("interimspec.client", client);
+        this.client = client;
         this.version = version;
         can.put("http", List.of("1.1"));
         can.put("tls", false);
@@ -73,6 +72,16 @@ public abstract class Adapter {
     /** Whether the client documents this unchecked exception as the way to tell a failure. */
     protected boolean tells(RuntimeException error) {
         return false;
+    }
+
+    /** What of a plan this client cannot do, beyond what `can` says: its name and value, or null. */
+    protected Object[] refuses(Plan plan) {
+        return null;
+    }
+
+    /** The status of an error of kind `status`. */
+    protected Integer statusOf(Throwable error) {
+        return null;
     }
 
     /** The kind of an error, by the client's own types; null leaves it to those of the JDK. */
@@ -194,7 +203,7 @@ public abstract class Adapter {
                 return missing;
             }
         }
-        return null;
+        return refuses(plan);
     }
 
     private Object[] unsupportedRequest(Request request) {

@@ -22,9 +22,13 @@ final class Errors {
                 words.append(" <- ").append(cause.getClass().getSimpleName()).append(": ").append(said);
             }
         }
-        return Adapter.mapOf("kind", kindOf(adapter, error), "phase", phase,
+        Map<String, Object> told = Adapter.mapOf("kind", kindOf(adapter, error), "phase", phase,
                 "type", error.getClass().getName(),
                 "message", words.substring(0, Math.min(2000, words.length())));
+        if ("status".equals(told.get("kind"))) {
+            told.put("status", adapter.statusOf(error));
+        }
+        return told;
     }
 
     private static String kindOf(Adapter adapter, Throwable error) {

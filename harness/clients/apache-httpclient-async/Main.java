@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 package interimspec;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.Future;
 import org.apache.hc.client5.http.ConnectTimeoutException;
 import org.apache.hc.client5.http.async.methods.AbstractBinResponseConsumer;
 import org.apache.hc.client5.http.config.RequestConfig;
@@ -39,7 +39,6 @@ public final class Main extends Adapter {
         can("tls", true);
         can("timers", List.of("connect_ms", "read_ms"));
         can("interim", "fields");
-        can("phases", true);
         can("expect_continue", true);
     }
 
@@ -85,8 +84,11 @@ public final class Main extends Adapter {
         }
         HttpClientContext context = HttpClientContext.create();
         context.setRequestConfig(config(request));
-        Future<Void> done = client.execute(builder.build(), new Consumer(report), context, null);
-        done.get();
+        Consumer consumer = new Consumer(report);
+        client.execute(builder.build(), consumer, context, null).get();
+        report.response(consumer.head.getCode(), consumer.head.getReasonPhrase(),
+                fieldsOf(consumer.head));
+        report.body(consumer.content.toByteArray(), consumer.content.size());
     }
 
     @SuppressWarnings("deprecation") // setConnectTimeout: the way that all of 5.x have
@@ -104,9 +106,22 @@ public final class Main extends Adapter {
         return config.build();
     }
 
-    /** Takes what the client hands over, as it comes. */
+    private static List<Object> fieldsOf(HttpResponse response) {
+        List<Object> fields = new ArrayList<>();
+        for (Header field : response.getHeaders()) {
+            fields.add(Arrays.asList(field.getName(), field.getValue()));
+        }
+        return fields;
+    }
+
+    /**
+     * Shows interim responses as they come and keeps the response, as SimpleResponseConsumer does. A
+     * request that the client sends again by itself begins again here.
+     */
     private static final class Consumer extends AbstractBinResponseConsumer<Void> {
         private final Report report;
+        private volatile HttpResponse head;
+        private volatile ByteArrayOutputStream content;
 
         Consumer(Report report) {
             this.report = report;
@@ -119,8 +134,8 @@ public final class Main extends Adapter {
 
         @Override
         protected void start(HttpResponse response, ContentType contentType) {
-            report.response(response.getCode(), response.getReasonPhrase(), fieldsOf(response));
-            report.body(new byte[0], 0);
+            head = response;
+            content = new ByteArrayOutputStream();
         }
 
         @Override
@@ -132,7 +147,7 @@ public final class Main extends Adapter {
         protected void data(ByteBuffer source, boolean endOfStream) {
             byte[] octets = new byte[source.remaining()];
             source.get(octets);
-            report.body(octets, octets.length);
+            content.write(octets, 0, octets.length);
         }
 
         @Override
@@ -143,14 +158,6 @@ public final class Main extends Adapter {
         @Override
         public void releaseResources() {
             // Nothing is held.
-        }
-
-        private static List<Object> fieldsOf(HttpResponse response) {
-            List<Object> fields = new ArrayList<>();
-            for (Header field : response.getHeaders()) {
-                fields.add(Arrays.asList(field.getName(), field.getValue()));
-            }
-            return fields;
         }
     }
 

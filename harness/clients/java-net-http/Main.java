@@ -24,6 +24,7 @@ public final class Main extends Adapter {
     private Main(boolean onlyHttp11) {
         super("java-net-http", jdkVersion());
         this.onlyHttp11 = onlyHttp11;
+        can("http", onlyHttp11 ? List.of("1.1") : List.of("1.1", "2"));
         can("tls", true);
         can("timers", List.of("connect_ms", "total_ms"));
         can("phases", true);
@@ -35,10 +36,18 @@ public final class Main extends Adapter {
         new Main(Arrays.asList(args).contains("--http11")).run();
     }
 
+    /** Over http:// HTTP/2 is only reached by an upgrade of HTTP/1.1. */
+    @Override
+    protected Object[] refuses(Plan plan) {
+        boolean known = "2".equals(plan.http) && plan.requests.get(0).url.startsWith("http:");
+        return known ? new Object[] {"http", "2 without an upgrade"} : null;
+    }
+
     @Override
     protected Session open(Plan plan) throws IOException {
         HttpClient.Builder builder = HttpClient.newBuilder();
-        if (onlyHttp11) {
+        boolean secure = plan.requests.get(0).url.startsWith("https:");
+        if (onlyHttp11 || (secure && "1.1".equals(plan.http))) {
             builder.version(HttpClient.Version.HTTP_1_1);
         }
         if (plan.caFile != null) {

@@ -4,7 +4,8 @@
 The fields of the final response, as sent, must be among those that the client shows, and none of
 an interim response may be. Names are compared without case, values after trimming and with all
 lines of a name combined by ", " (RFC 9110, section 5.3), in any order: clients split and join them
-as they like. What a client adds of its own is its business.
+as they like. A media type may be spelled anew (section 8.3.1), as Jetty does with common
+ones. What a client adds of its own is its business.
 """
 
 from __future__ import annotations
@@ -62,8 +63,21 @@ def _combined(fields: Iterable[Sequence[str]]) -> dict[str, Counter[str]]:
         members = [" ".join(member.split()) for member in _octets_of(value).split(",")]
         if key in NOT_COMPARED or not any(members):
             continue
+        if key == "content-type":
+            members = [_media_type(member) for member in members]
         combined.setdefault(key, Counter()).update(member for member in members if member)
     return combined
+
+
+def _media_type(text: str) -> str:
+    """Without space around parameters, and in small letters all that has no case."""
+    kind, *parameters = (part.strip() for part in text.split(";"))
+    written = [kind.lower()]
+    for parameter in parameters:
+        name, equals, value = parameter.partition("=")
+        name = name.lower()
+        written.append(name + equals + (value.strip('"').lower() if name == "charset" else value))
+    return ";".join(written)
 
 
 def _octets_of(value: str) -> str:

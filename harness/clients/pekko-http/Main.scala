@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+package interimspec
+
+import java.util.concurrent.TimeoutException
+import org.apache.pekko.actor.ActorSystem
+import org.apache.pekko.http.scaladsl.{ConnectionContext, Http, HttpsConnectionContext}
+import org.apache.pekko.http.scaladsl.model.{HttpEntity, HttpMethod, HttpMethods, HttpRequest, HttpHeader}
+import org.apache.pekko.http.scaladsl.model.{EntityStreamException, IllegalResponseException}
+import org.apache.pekko.http.scaladsl.settings.{ClientConnectionSettings, ConnectionPoolSettings}
+import org.apache.pekko.stream.StreamTcpException
+import org.apache.pekko.stream.scaladsl.TcpIdleTimeoutException
+import scala.concurrent.{Await, Future}
+import scala.concurrent.duration._
+import scala.jdk.CollectionConverters._
+
+/** Pekko HTTP's client, at the level of requests. */
+final class Main private () extends Adapter("pekko-http", Adapter.versionOf(classOf[HttpRequest])) {
+  layer("pekko", Adapter.versionOf(classOf[ActorSystem]))
+  layer("scala", scala.util.Properties.versionNumberString)
+  can("tls", true)
+  can("timers", java.util.List.of("connect_ms", "read_ms"))
+  can("phases", true)
+
+  override protected def open(plan: Plan): Adapter.Session = {
+    implicit val system: ActorSystem = ActorSystem("adapter")
+    val trust = Option(plan.caFile).map(file => ConnectionContext.httpsClient(Trust.of(file)))
+    new Adapter.Session {
+      override def send(request: Request, report: Report): Unit = Main.send(trust, request, report)
+
+      override def close(): Unit = {
+        Await.ready(Http().shutdownAllConnectionPools(), 5.seconds)
+        Await.ready(system.terminate(), 10.seconds)
+      }
+    }
+  }
+
+  def start(): Unit = run()
+
+  override protected def tells(error: RuntimeException): Boolean = Main.isOwn(error)
+
+  override protected def kindOf(error: Throwable): String = error match {
+    case _: TimeoutException | _: TcpIdleTimeoutException => "timeout"
+    case _: IllegalResponseException => "protocol"
+    case _: EntityStreamException => "closed"
+    case _: StreamTcpException if String.valueOf(error.getMessage).contains("Connect timeout") => "timeout"
+    case _: StreamTcpException if String.valueOf(error.getMessage).contains("refused") => "refused"
+    case _: StreamTcpException => "closed"
+    case _ if String.valueOf(error.getMessage).contains("ended before") => "closed"
+    case _ => null
+  }
+}
+
+object Main {
+  /** The exceptions that fail the future of a request. */
+  private def isOwn(error: RuntimeException): Boolean = error.getClass.getName.startsWith("org.apache.pekko.")
+
+  private def send(trust: Option[HttpsConnectionContext], request: Request, report: Report)(
+      implicit system: ActorSystem): Unit = {
+    import system.dispatcher
+    var connection = ClientConnectionSettings(system)
+    Option(request.timer("connect_ms")).foreach(ms => connection = connection.withConnectingTimeout(ms.toInt.millis))
+    Option(request.timer("read_ms")).foreach(ms => connection = connection.withIdleTimeout(ms.toInt.millis))
+    val settings = ConnectionPoolSettings(system).withConnectionSettings(connection)
+    val headers = request.headers.asScala.toList.flatMap { field =>
+      HttpHeader.parse(field(0), field(1)) match {
+        case HttpHeader.ParsingResult.Ok(header, _) => Some(header)
+        case other => throw new IllegalArgumentException(other.errors.toString)
+      }
+    }
+    val method = HttpMethods.getForKey(request.method).getOrElse(HttpMethod.custom(request.method))
+    val entity = if (request.body == null) HttpEntity.Empty else HttpEntity(request.body)
+    val message = HttpRequest(method, request.url, headers, entity)
+    val answered = Http().singleRequest(message, trust.getOrElse(Http().defaultClientHttpsContext), settings)
+    val over: Future[Any] = answered.flatMap { response =>
+      val fields = response.headers.map(field => java.util.List.of(field.name, field.value): Object) ++
+        response.entity.contentLengthOption.map(length => java.util.List.of("Content-Length", length.toString))
+      report.response(response.status.intValue, response.status.reason, fields.asJava)
+      report.body(Array.emptyByteArray, 0)
+      response.entity.withoutSizeLimit().dataBytes.runForeach { octets =>
+        report.body(octets.toArray, octets.length)
+      }
+    }
+    Await.result(over, Duration.Inf)
+  }
+
+  def main(args: Array[String]): Unit = new Main().start()
+}
