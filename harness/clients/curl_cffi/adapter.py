@@ -7,11 +7,22 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "_python"))
 import adapterkit
 import curl_cffi
+from curl_cffi import CurlHttpVersion
 from curl_cffi.requests import Session, exceptions
+
+
+def version_of_http(plan):
+    """Over TLS libcurl offers HTTP/2 by itself; without TLS it speaks it where it is told to."""
+    if plan.http == "1.1":
+        return CurlHttpVersion.V1_1
+    if plan.requests[0].url.startswith("https:"):
+        return CurlHttpVersion.V2TLS
+    return CurlHttpVersion.V2_PRIOR_KNOWLEDGE
 
 
 def play(plan):
     options = {"verify": plan.ca_file} if plan.ca_file else {}
+    options["http_version"] = version_of_http(plan)
     if plan.proxy:
         options["proxy"] = plan.proxy
     with Session(**options) as session:
@@ -45,6 +56,7 @@ adapterkit.main(
     version=curl_cffi.__version__,
     stack=stack(),
     can={
+        "http": ["1.1", "2"],
         "tls": True,
         "proxy": True,
         "timers": ["total_ms"],
@@ -55,6 +67,7 @@ adapterkit.main(
         (exceptions.Timeout, "timeout"),
         (exceptions.TooManyRedirects, "limit"),
         (exceptions.SSLError, "tls"),
+        (exceptions.CertificateVerifyError, "tls"),
         (exceptions.IncompleteRead, "closed"),
         (exceptions.ConnectionError, "closed?"),
         (exceptions.RequestException, "other"),

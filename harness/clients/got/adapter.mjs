@@ -6,7 +6,9 @@ import { Readable } from 'node:stream';
 
 import got from 'got';
 
-import { as, httpRuntime, main, packageVersion, pairs } from './_node/adapterkit.mjs';
+import {
+    as, httpRuntime, main, packageVersion, pairs, refuseH2c,
+} from './_node/adapterkit.mjs';
 import { freshAgents } from './_node/agents.mjs';
 
 const version = packageVersion('got');
@@ -23,11 +25,13 @@ function trust(ca) {
     return major < 11 ? { ca } : { https: { certificateAuthority: ca } };
 }
 
-async function send(request, report, agents) {
+async function send(request, report, plan, agents) {
     const { connect_ms: connectMs, read_ms: readMs, total_ms: totalMs } = request.timers;
     try {
         const response = await got(request.url, {
-            agent: { http: agents.http, https: agents.https },
+            // HTTP/2 is the business of another agent, which got brings along.
+            ...(plan.http === '2'
+                ? { http2: true } : { agent: { http: agents.http, https: agents.https } }),
             method: request.method,
             headers: request.headerObject(),
             ...octets,
@@ -61,14 +65,16 @@ main({
     version,
     stack: httpRuntime(),
     can: {
+        http: major < 11 ? ['1.1'] : ['1.1', '2'],
         tls: true,
         timers: ['connect_ms', 'read_ms', 'total_ms'],
         body_stream: true,
     },
     open(plan) {
+        refuseH2c(plan);
         const agents = freshAgents(plan);
         return {
-            send: (request, report) => send(request, report, agents),
+            send: (request, report) => send(request, report, plan, agents),
             close: () => agents.destroy(),
         };
     },

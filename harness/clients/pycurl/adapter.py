@@ -16,6 +16,9 @@ KINDS = {
     pycurl.E_RECV_ERROR: "closed",
     pycurl.E_SEND_ERROR: "closed",
     pycurl.E_SSL_CONNECT_ERROR: "tls",
+    pycurl.E_SSL_CACERT: "tls",
+    pycurl.E_HTTP2: "protocol",
+    92: "protocol",  # CURLE_HTTP2_STREAM, which PycURL has no name for
     pycurl.E_TOO_MANY_REDIRECTS: "limit",
     pycurl.E_UNSUPPORTED_PROTOCOL: "protocol",
     pycurl.E_FTP_WEIRD_SERVER_REPLY: "protocol",
@@ -58,8 +61,18 @@ class Heads:
         return [(name, value.strip()) for name, _, value in pairs]
 
 
+def version_of_http(plan, request):
+    """Over TLS libcurl offers HTTP/2 by itself; without TLS it speaks it where it is told to."""
+    if plan.http == "1.1":
+        return pycurl.CURL_HTTP_VERSION_1_1
+    if request.url.startswith("https:"):
+        return pycurl.CURL_HTTP_VERSION_2TLS
+    return pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
+
+
 def set_up(curl, plan, request):
     curl.setopt(pycurl.URL, request.url)
+    curl.setopt(pycurl.HTTP_VERSION, version_of_http(plan, request))
     timers = request.timers
     if timers["connect_ms"] is not None:
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, timers["connect_ms"])
@@ -123,6 +136,7 @@ adapterkit.main(
     version=pycurl.version.split()[0].split("/")[1],
     stack=stack(),
     can={
+        "http": ["1.1", "2"],
         "tls": True,
         "proxy": True,
         "timers": ["connect_ms", "total_ms"],

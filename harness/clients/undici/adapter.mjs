@@ -6,16 +6,25 @@ import { Readable } from 'node:stream';
 
 import { Agent, request as undiciRequest } from 'undici';
 
-import { as, httpRuntime, main, objectPairs, packageVersion } from './_node/adapterkit.mjs';
+import {
+    as, httpRuntime, main, objectPairs, packageVersion, refuseH2c,
+} from './_node/adapterkit.mjs';
 
 const version = packageVersion('undici');
+const hasHttp2 = Number.parseInt(version, 10) >= 5;
 
 function open(plan) {
+    refuseH2c(plan);
     const connect = {
         ...(plan.ca_file && { ca: fs.readFileSync(plan.ca_file) }),
         ...(plan.timers.connect_ms && { timeout: plan.timers.connect_ms }),
     };
-    const dispatcher = new Agent(Object.keys(connect).length > 0 ? { connect } : {});
+    const dispatcher = new Agent({
+        ...(Object.keys(connect).length > 0 && { connect }),
+        // Whether HTTP/2 is offered over TLS by default depends on the version.
+        ...(hasHttp2 && plan.requests[0].url.startsWith('https:')
+            && { allowH2: plan.http === '2' }),
+    });
     return {
         send: (request, report) => send(request, report, dispatcher),
         close: () => dispatcher.destroy(),
@@ -54,6 +63,7 @@ main({
     version,
     stack: httpRuntime(),
     can: {
+        http: hasHttp2 ? ['1.1', '2'] : ['1.1'],
         tls: true,
         timers: ['connect_ms', 'read_ms', 'total_ms'],
         interim: 'fields',
