@@ -5,16 +5,33 @@ import { Readable } from 'node:stream';
 
 import axios from 'axios';
 
-import { freshAgents } from './_node/agents.mjs';
-import { as, httpRuntime, main, objectPairs, runtime } from './_node/adapterkit.mjs';
+import { as, httpRuntime, main, objectPairs, refuseH2c, runtime } from './_node/adapterkit.mjs';
+import { freshAgents, trustForProcess } from './_node/agents.mjs';
 
 // `--adapter=fetch` asks for the other adapter that axios has on Node.
 const adapter = process.argv.find((word) => word.startsWith('--adapter='))?.split('=')[1];
 
+const [major, minor] = axios.VERSION.split('.').map(Number);
+const hasHttp2 = adapter === 'fetch' || (major === 1 && minor >= 13);
+
+/** The options that ask for HTTP/2; its sessions are those of the process, kept for a second. */
+function http2Options(plan, agents) {
+    if (plan.http !== '2' || adapter === 'fetch') {
+        return {};
+    }
+    const { ca } = agents.https.options;
+    return { httpVersion: 2, http2Options: ca ? { ca } : {} };
+}
+
 function open(plan) {
+    if (adapter === 'fetch') {
+        refuseH2c(plan);
+        trustForProcess(plan);
+    }
     const agents = freshAgents(plan);
     const client = axios.create({
         httpAgent: agents.http, httpsAgent: agents.https, ...(adapter && { adapter }),
+        ...http2Options(plan, agents),
     });
     return {
         send: (request, report) => send(request, report, client),
@@ -43,6 +60,11 @@ function kinded(error, report) {
     return error;
 }
 
+/** Over HTTP/2 the pseudo-header fields are among the others. */
+function fields(headers) {
+    return objectPairs(headers).filter(([name]) => !name.startsWith(':'));
+}
+
 async function send(request, report, client) {
     try {
         const response = await client.request({
@@ -56,7 +78,7 @@ async function send(request, report, client) {
             }),
             ...(request.timers.total_ms && { timeout: request.timers.total_ms }),
         });
-        report.response(response.status, response.statusText, objectPairs(response.headers));
+        report.response(response.status, response.statusText, fields(response.headers));
         report.body(response.data);
     } catch (error) {
         throw kinded(error, report);
@@ -68,7 +90,9 @@ main({
     version: axios.VERSION,
     stack: adapter === 'fetch' ? runtime() : httpRuntime(),
     can: {
-        tls: adapter !== 'fetch',
+        // The fetch() within this Node offers HTTP/2 over TLS by itself.
+        http: hasHttp2 ? ['1.1', '2'] : ['1.1'],
+        tls: true,
         timers: ['total_ms'],
         body_stream: true,
     },

@@ -92,9 +92,9 @@ func statusLine(response *fasthttp.Response) string {
 
 func fields(response *fasthttp.Response) [][2]string {
 	pairs := [][2]string{}
-	for name, value := range response.Header.All() {
+	response.Header.VisitAll(func(name, value []byte) {
 		pairs = append(pairs, [2]string{string(name), string(value)})
-	}
+	})
 	return pairs
 }
 

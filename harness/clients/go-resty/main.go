@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net/http"
 	"os"
 
 	"github.com/go-resty/resty/v2"
@@ -21,7 +22,7 @@ func main() {
 		Version: kit.ModuleVersion("github.com/go-resty/resty/v2"),
 		Stack:   []kit.Layer{kit.Runtime()},
 		Can: kit.Can{
-			HTTP: []string{"1.1"}, TLS: true, Timers: []string{"total_ms"},
+			HTTP: []string{"1.1", "2"}, TLS: true, Timers: []string{"total_ms"},
 			SecondRequest: "pooled", NotBefore: true, Interim: "none", BodyStream: true,
 		},
 		Open: open,
@@ -33,7 +34,16 @@ type session struct {
 }
 
 func open(plan *kit.Plan) (kit.Session, error) {
+	if err := kit.NoH2C(plan); err != nil {
+		return nil, err
+	}
 	client := resty.New()
+	if plan.HTTP == "1.1" {
+		// Over TLS its transport offers HTTP/2 as well.
+		transport := client.GetClient().Transport.(*http.Transport)
+		transport.ForceAttemptHTTP2 = false
+		transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+	}
 	if plan.CAFile != nil {
 		pem, err := os.ReadFile(*plan.CAFile)
 		if err != nil {

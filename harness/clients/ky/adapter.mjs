@@ -3,7 +3,8 @@
 
 import ky, { HTTPError, TimeoutError } from 'ky';
 
-import { as, main, packageVersion, runtime } from './_node/adapterkit.mjs';
+import { as, main, packageVersion, refuseH2c, runtime } from './_node/adapterkit.mjs';
+import { trustForProcess } from './_node/agents.mjs';
 
 const version = packageVersion('ky');
 
@@ -33,7 +34,13 @@ main({
     version,
     stack: runtime(),
     can: {
+        http: ['1.1', '2'],
+        tls: true,
         timers: ['total_ms'],
     },
-    open: () => ({ send }),
+    open(plan) {
+        refuseH2c(plan);
+        trustForProcess(plan);
+        return { send };
+    },
 });

@@ -3,7 +3,11 @@
 
 import { Readable } from 'node:stream';
 
-import { main, runtime } from './_node/adapterkit.mjs';
+import { main, refuseH2c, runtime } from './_node/adapterkit.mjs';
+import { canTrustForProcess, trustForProcess } from './_node/agents.mjs';
+
+// The undici within offers HTTP/2 over TLS by default since its version 8.
+const offersHttp2 = Number.parseInt(process.versions.undici, 10) >= 8;
 
 function body(request) {
     if (request.pauses.length > 0) {
@@ -33,9 +37,15 @@ main({
     version: process.versions.node,
     stack: runtime(),
     can: {
+        http: offersHttp2 ? ['1.1', '2'] : ['1.1'],
+        tls: canTrustForProcess,
         timers: ['total_ms'],
         phases: true,
         body_stream: true,
     },
-    open: () => ({ send }),
+    open(plan) {
+        refuseH2c(plan);
+        trustForProcess(plan);
+        return { send };
+    },
 });

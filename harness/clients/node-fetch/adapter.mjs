@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import fetch, { AbortError } from 'node-fetch';
 
 import { as, httpRuntime, main, packageVersion } from './_node/adapterkit.mjs';
+import { freshAgents } from './_node/agents.mjs';
 
 const version = packageVersion('node-fetch');
 const hasTimeoutOption = version.startsWith('2.');
@@ -29,11 +30,13 @@ function kinded(error) {
     return error;
 }
 
-async function send(request, report) {
+/** An agent is given for what is trusted besides, and else none: the global one is the default. */
+async function send(request, report, agents) {
     try {
         const response = await fetch(request.url, {
             method: request.method,
             headers: request.headers,
+            ...(agents && { agent: agents.https }),
             ...(request.body && {
                 body: request.pauses.length > 0
                     ? Readable.from(request.bodyPieces()) : request.body,
@@ -60,9 +63,16 @@ main({
     version,
     stack: httpRuntime(),
     can: {
+        tls: true,
         timers: ['total_ms'],
         phases: true,
         body_stream: true,
     },
-    open: () => ({ send }),
+    open(plan) {
+        const agents = plan.ca_file ? freshAgents(plan) : null;
+        return {
+            send: (request, report) => send(request, report, agents),
+            close: () => agents?.destroy(),
+        };
+    },
 });

@@ -1,0 +1,12 @@
+module interimspec.test/go-resty
+
+go 1.23.0
+
+require (
+	github.com/go-resty/resty/v2 v2.11.0
+	interimspec.test/adapterkit v0.0.0
+)
+
+require golang.org/x/net v0.17.0 // indirect
+
+replace interimspec.test/adapterkit => ./_go
