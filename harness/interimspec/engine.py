@@ -39,7 +39,7 @@ from interimspec.control import Refused, ServerGone
 from interimspec.heartbeat import Heartbeat
 from interimspec.install import Environment
 from interimspec.judge_pool import JudgePool
-from interimspec.proof import Proofs
+from interimspec.proof import NO_PRIOR_KNOWLEDGE, Proofs
 from interimspec.run_folder import RunFolder
 
 SPARE_WORTH_MS = 400.0  # another process pays when it takes over more than this
@@ -211,7 +211,9 @@ class Engine:
                 case = queue.popleft()
                 self._rest[row] -= self.expected_ms(case)
                 problems = await self._problems(worker, case)
-                if problems:
+                if problems == (NO_PRIOR_KNOWLEDGE,):
+                    self._keep(case, unsupported_attempt(case, NO_PRIOR_KNOWLEDGE))
+                elif problems:
                     self._disbelieve(case, problems)
                 else:
                     await self._first(case, worker)
@@ -235,6 +237,9 @@ class Engine:
             "No verdict, the adapter failed a control without any interim response: "
             + "; ".join(problems)[:1000],
         )
+        self._keep(case, attempt)
+
+    def _keep(self, case: Case, attempt: Attempt) -> None:
         self._store(case, attempt, [attempt], final=True)
         self.progress.done += 1
 

@@ -24,6 +24,10 @@ from interimspec.install import Environment
 
 AT_ONCE = 4
 
+#: The one problem of a client that speaks HTTP/2 over TLS alone. No manifest says so; its adapter
+#: refuses every plan that asks for it, before any request.
+NO_PRIOR_KNOWLEDGE = "HTTP/2 without TLS"
+
 
 class Proofs:
     """The controls of each row over each transport, played at most once per run."""
@@ -63,6 +67,8 @@ class Proofs:
             return ()
         async with self._width:
             failed = await self._play(environment, transport, tuple(CONTROLS))
+            if transport == "h2c" and _all_refused(failed):
+                return (NO_PRIOR_KNOWLEDGE,)
             if failed:
                 # A busy machine fails a control that is about time: only what fails twice counts.
                 names = tuple(one.name for one in failed if one.name in CONTROLS)
@@ -99,3 +105,14 @@ class Proofs:
     def _key(self, row: Row) -> str:
         parts = "\n".join((self._base, row.id, row.adapter_sha256()))
         return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def _all_refused(failed: list[ControlResult]) -> bool:
+    """Whether nothing at all could be played, since the adapter has no such HTTP."""
+    return {"200", "refused", "two-requests"} <= {one.name for one in failed} and all(
+        any(
+            event.get("event") == "unsupported" and event.get("what") == "http"
+            for event in one.events
+        )
+        for one in failed
+    )
