@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .catalogue import Catalogue
-from .mutants import REFERENCE
+from .mutants import REFERENCE, REFERENCE_H2
 
 _FOUND = ("warn", "fail", "danger")
 _NO_VERDICT = ("error", "inconclusive", "unsupported")
@@ -26,7 +26,7 @@ MEASURING = ("trait", "control")
 @dataclass(frozen=True)
 class Kills:
     mutants: tuple[str, ...]  # in the order of the run, without the reference
-    kills: Mapping[str, frozenset[str]]  # scenario -> mutants
+    kills: Mapping[str, frozenset[str]]  # scenario, with its transport unless h1 -> mutants
     differs: Mapping[str, frozenset[str]]
     family: Mapping[str, str]  # scenario -> family, its first folder
 
@@ -61,14 +61,19 @@ class Kills:
 
 
 def from_records(records: Iterable[Mapping[str, Any]]) -> Kills:
-    """From the cases of a run with --mutants; the reference must be among them."""
+    """From the cases of a run with --mutants; the references must be among them."""
     by_client: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
     family: dict[str, str] = {}
     for record in records:
         scenario = str(record["scenario"])
+        if record.get("transport", "h1") != "h1":
+            scenario += f"[{record['transport']}]"
         by_client[str(record["client"])][scenario] = record
         family[scenario] = str(record["family"]).split("/")[0]
-    reference = by_client.pop(REFERENCE, {})
+    reference: dict[str, Mapping[str, Any]] = {}
+    for name in (REFERENCE, REFERENCE_H2):
+        cells = by_client.pop(name, {})
+        reference |= {key: cell for key, cell in cells.items() if cell["grade"] != "unsupported"}
     kills: dict[str, set[str]] = {scenario: set() for scenario in reference}
     differs: dict[str, set[str]] = {scenario: set() for scenario in reference}
     for mutant, cells in by_client.items():
@@ -93,11 +98,13 @@ def _answer(record: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def unexplained(kills: Kills, catalogue: Catalogue) -> tuple[str, ...]:
-    """Scenarios that were run, catch nothing, measure nothing, and do not say why."""
+    """Scenarios that were run, catch nothing on any transport, measure nothing, and do not say
+    why."""
+    catching = {_scenario_of(key) for key, killed in kills.kills.items() if killed}
     return tuple(
         scenario
-        for scenario, killed in sorted(kills.kills.items())
-        if not killed
+        for scenario in sorted({_scenario_of(key) for key in kills.kills})
+        if scenario not in catching
         and scenario in catalogue
         and catalogue[scenario].mutant_free is None
         and catalogue[scenario].expect.class_ not in MEASURING
@@ -108,9 +115,13 @@ def needless_reasons(kills: Kills, catalogue: Catalogue) -> tuple[str, ...]:
     """Scenarios that say why they catch nothing, and do catch something."""
     return tuple(
         scenario
-        for scenario, killed in sorted(kills.kills.items())
-        if killed and scenario in catalogue and catalogue[scenario].mutant_free is not None
+        for scenario in sorted({_scenario_of(key) for key, killed in kills.kills.items() if killed})
+        if scenario in catalogue and catalogue[scenario].mutant_free is not None
     )
+
+
+def _scenario_of(key: str) -> str:
+    return key.partition("[")[0]
 
 
 def lines(
@@ -141,6 +152,7 @@ def lines(
 def _why_none(kills: Kills, scenario: str, catalogue: Catalogue) -> str:
     if kills.differs[scenario]:
         return f"(tells apart: {', '.join(sorted(kills.differs[scenario]))})"
+    scenario = _scenario_of(scenario)
     why = catalogue[scenario].mutant_free if scenario in catalogue else None
     return f"({' '.join(why.split())})" if why else "-"
 

@@ -19,6 +19,8 @@ from interimspec.toml_table import Table, read
 
 FILE = "mutants.toml"
 REFERENCE = "reference"
+REFERENCE_H2 = "reference-h2"
+TRANSPORTS = ("h1", "h2c")
 CLASSES = ("client", "adapter", "none")
 
 
@@ -44,6 +46,7 @@ class Mutant:
     kind: str  # whose fault it is: client, adapter, or none where nothing may be found
     caught_by: tuple[Catch, ...]
     row: Row
+    transport: str = "h1"  # what it speaks
     everywhere: bool = True  # it can be run against the whole catalogue in a reasonable time
 
 
@@ -73,6 +76,7 @@ def _mutant(
     caught = entry.table("caught_by")
     catches = tuple(_catch(scenario, caught.table(scenario)) for scenario in list(caught.keys()))
     processes = entry.integer("processes", 2, least=1)
+    transport = entry.choice("transport", TRANSPORTS, "h1")
     everywhere = entry.flag("everywhere", True)
     entry.finish()
     fault = None if name == REFERENCE else name
@@ -81,14 +85,14 @@ def _mutant(
         name=name,
         title=what,
         language="Python",
-        kind="reference" if fault is None else "mutant",
+        kind="reference" if name in (REFERENCE, REFERENCE_H2) else "mutant",
         homepage="",
         interim_api="a callback",
         versions=(version,),
         install=Install(("none",), (), {}, (), None),
         needs=Needs((), (), r"(\S+)", ""),
         run=Run(command, {}, processes, 0),
-        can=_can(methods),
+        can=_can(methods, transport),
         told=Told(),
         controls={},
         notes=what,
@@ -96,11 +100,12 @@ def _mutant(
         has_tool=False,
         path=folder / name / "client.toml",  # {clients} is then the folder itself
     )
-    return Mutant(name, what, fault, kind, catches, Row(manifest, version), everywhere)
+    return Mutant(name, what, fault, kind, catches, Row(manifest, version), transport, everywhere)
 
 
-def _can(methods: tuple[str, ...]) -> Can:
+def _can(methods: tuple[str, ...], transport: str) -> Can:
     return Can(
+        http=("1.1",) if transport == "h1" else ("2",),
         timers=("connect_ms", "read_ms", "total_ms"),
         second_request="pooled",
         not_before=True,

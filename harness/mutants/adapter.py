@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import adapter_faults
 import faults
 import faults_by_family
+import faults_h2
 from reference import Client, Failure, Head, Request, Response, Timers, Watcher
 
 MAX_VALUE = 256
@@ -78,7 +79,7 @@ class Adapter:
         self.tell("done", plan=plan["plan"])
 
     def unsupported(self, plan: Mapping[str, Any]) -> str | None:
-        if plan["http"] != "1.1":
+        if plan["http"] not in CAN["http"]:
             return "http"
         return "proxy" if plan.get("proxy") is not None else None
 
@@ -164,11 +165,13 @@ def request_of(entry: Mapping[str, Any]) -> Request:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     adapters = adapter_faults.ADAPTERS
-    clients = {**faults.CLIENTS, **faults_by_family.CLIENTS}
+    clients = {**faults.CLIENTS, **faults_by_family.CLIENTS, **faults_h2.CLIENTS}
     known = sorted({*clients, *adapters})
     parser.add_argument("--fault", choices=known, help="which mutant; default: the reference")
     fault = parser.parse_args().fault
     client = clients.get(fault, Client)
+    if fault in faults_h2.CLIENTS:
+        CAN["http"] = ["2"]
     adapter = adapters[fault](Adapter) if fault in adapters else Adapter
     adapter(client).run()
 

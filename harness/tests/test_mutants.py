@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from interimspec import paths
+from interimspec import mutants, paths
 from interimspec.cases import Case
 from interimspec.catalogue import Catalogue, load_catalogue
 from interimspec.install import Environment
@@ -26,6 +26,7 @@ from interimspec.session import RunSession
 FOLDER = Path(__file__).resolve().parents[1] / "mutants"
 MUTANTS = load_mutants(FOLDER)
 REFERENCE = MUTANTS[0]
+REFERENCE_H2 = next(mutant for mutant in MUTANTS if mutant.name == mutants.REFERENCE_H2)
 CATCHES = [(mutant, catch) for mutant in MUTANTS for catch in mutant.caught_by]
 #: A run that the machine was too busy for is made again.
 TRIES = 3
@@ -86,9 +87,11 @@ def bench(
 
 
 def cases_of(
-    catalogue: Catalogue, mutant: Mutant, ids: Iterable[str], transport: str = "h1"
+    catalogue: Catalogue, mutant: Mutant, ids: Iterable[str], transport: str | None = None
 ) -> list[Case]:
-    """On `transport`, or where a scenario has not got it, on its first one."""
+    """On `transport` (default: the mutant's own), or where a scenario has not got it, on its first
+    one."""
+    transport = transport or mutant.transport
     known = {scenario.id: scenario for scenario in catalogue.scenarios}
     on = {
         name: transport if transport in one.transports else one.transports[0]
@@ -139,18 +142,25 @@ def test_each_mutant_is_caught(
     assert not problems(catch, record), f"{record['sentence']} {record['reasons']}"
 
 
-@pytest.mark.parametrize("transport", ["h1", "h1s"])
+@pytest.mark.parametrize(
+    ("reference", "transport"),
+    [(REFERENCE, "h1"), (REFERENCE, "h1s"), (REFERENCE_H2, "h2c")],
+    ids=["h1", "h1s", "h2c"],
+)
 def test_the_reference_passes_everything(
-    bench: Bench, catalogue: Catalogue, transport: str
+    bench: Bench, catalogue: Catalogue, reference: Mutant, transport: str
 ) -> None:
     # The certificate nobody vouches for is refused, so that there is nothing to judge.
-    # What is measured by many runs is measured once.
+    # What is measured by many runs is measured once. It makes one request at a time.
     ids = [
         s.id
         for s in catalogue.scenarios
-        if transport in s.transports and not s.unknown_ca and (transport == "h1" or not s.vary)
+        if transport in s.transports
+        and not s.unknown_ca
+        and (transport == "h1" or not s.vary)
+        and s.probe != "together"
     ]
-    cases = cases_of(catalogue, REFERENCE, ids, transport)
+    cases = cases_of(catalogue, reference, ids, transport)
     records = bench.run(cases, lambda key, record: record["grade"] in ("pass", "info"))
     bad = [
         f"{key}: {record['outcome']} {record['grade']}: {record['sentence']}"
@@ -162,7 +172,7 @@ def test_the_reference_passes_everything(
     for record in records.values():
         by_class.setdefault(record["class"], set()).add(record["grade"])
     # Where something is required, it is not only tolerated.
-    required = ("serve", "surplus", "unfinished", "garbage")
+    required = ("serve", "surplus", "unfinished", "garbage", "malformed")
     assert by_class.keys() >= {"serve", "surplus", "unfinished"}
     assert all(by_class.get(name, {"pass"}) == {"pass"} for name in required)
 
@@ -204,7 +214,11 @@ def module_of(name: str) -> ModuleType:
 
 
 def test_the_table_names_every_fault_and_no_other() -> None:
-    in_clients = set(module_of("faults").CLIENTS) | set(module_of("faults_by_family").CLIENTS)
+    in_clients = {
+        name
+        for module in ("faults", "faults_by_family", "faults_h2")
+        for name in module_of(module).CLIENTS
+    }
     in_adapters = set(module_of("adapter_faults").ADAPTERS)
     assert REFERENCE.fault is None
     assert {mutant.fault for mutant in MUTANTS[1:]} == in_clients | in_adapters

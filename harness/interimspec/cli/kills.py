@@ -11,7 +11,7 @@ from interimspec import kill_matrix, paths, run_folder
 from interimspec.cli import run
 from interimspec.errors import ResultsFault
 from interimspec.matrix import Matrix, catalogue_of, load_matrix
-from interimspec.mutants import REFERENCE, families_without, load_mutants
+from interimspec.mutants import REFERENCE, REFERENCE_H2, families_without, load_mutants
 from interimspec.session import default_runs
 
 #: What takes many runs for one answer, and what has no interim response, tells mutants apart as
@@ -53,9 +53,22 @@ def call_kills(arguments: argparse.Namespace) -> int:
 def play(matrix: Matrix) -> Path:
     """The clients' faults only: an adapter's fault says nothing about a scenario."""
     mutants = [mutant for folder in matrix.mutants for mutant in load_mutants(folder)]
-    names = [REFERENCE, *(m.name for m in mutants if m.kind == "client" and m.everywhere)]
-    words = ["--mutants", "--no-baseline", "--no-confirm", "--matrix", str(matrix.path), *LEFT_OUT]
-    for name in names:
+    names = [
+        REFERENCE,
+        REFERENCE_H2,
+        *(m.name for m in mutants if m.kind == "client" and m.everywhere),
+    ]
+    words = [
+        "--mutants",
+        "--transport",
+        "h1,h2c",
+        "--no-baseline",
+        "--no-confirm",
+        "--matrix",
+        str(matrix.path),
+        *LEFT_OUT,
+    ]
+    for name in (REFERENCE, REFERENCE_H2, *names):
         words += ["--client", name]
     before = set(default_runs().glob(f"*/{run_folder.CASES}"))
     run.call(run.parse_run(words))  # findings are what this is about

@@ -155,14 +155,16 @@ def _left_open(case: Case) -> bool:
         return False
     exchange = case.chain[-1]
     connection = case.transcript.connection_of(exchange)
-    ended = (connection.stream_ends or {}).get(exchange.number) or exchange.server_ended
-    if ended is not None or case.main.ended is None:
+    ends = [(connection.stream_ends or {}).get(exchange.number)]
+    ends.append(exchange.server_ended[0] if exchange.server_ended else None)
+    told = case.main.ended
+    if told is None or any(end is not None and end <= told for end in ends):
         return False
     answer = exchange.client_ended
     if answer is None:
         return True
     # A connection that is only closed with the client object, at the end, is no answer.
-    return not answer[1].startswith("rst_stream") and answer[0] > case.main.ended + _ANSWER_MS
+    return not answer[1].startswith("rst_stream") and answer[0] > told + _ANSWER_MS
 
 
 def wrong_facts(case: Case, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
