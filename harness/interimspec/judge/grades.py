@@ -163,8 +163,9 @@ def _left_open(case: Case) -> bool:
     answer = exchange.client_ended
     if answer is None:
         return True
-    # A connection that is only closed with the client object, at the end, is no answer.
-    return not answer[1].startswith("rst_stream") and answer[0] > told + _ANSWER_MS
+    # A connection that is only closed with the client object, behind the next request, is none.
+    until = case.probes[0].at if case.probes else told + _ANSWER_MS
+    return not answer[1].startswith("rst_stream") and answer[0] > until
 
 
 def wrong_facts(case: Case, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
