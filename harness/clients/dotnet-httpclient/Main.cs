@@ -8,6 +8,7 @@ using System.Net.Http;
 using System.Net.Security;
 using System.Reflection;
 using System.Security.Cryptography.X509Certificates;
+using System.Threading;
 using System.Threading.Tasks;
 using Interimspec;
 
@@ -98,6 +99,7 @@ sealed class DotNetHttpClient : Adapter
         readonly HttpClient client;
         readonly HttpCompletionOption completion;
         readonly Plan plan;
+        readonly int? shared;
 
         public Session(Plan plan, HttpCompletionOption completion)
         {
@@ -107,6 +109,8 @@ sealed class DotNetHttpClient : Adapter
             if (plan.Proxy != null) handler.Proxy = new WebProxy(plan.Proxy);
             if (plan.CaFile != null) handler.ServerCertificateCustomValidationCallback = TrustOnly(plan.CaFile);
             client = new HttpClient(handler);
+            shared = plan.Requests.Max(request => request.Timer("total_ms"));
+            if (shared != null) client.Timeout = TimeSpan.FromMilliseconds(shared.Value);
         }
 
         static Func<HttpRequestMessage, X509Certificate2, X509Chain, SslPolicyErrors, bool> TrustOnly(string caFile)
@@ -128,12 +132,21 @@ sealed class DotNetHttpClient : Adapter
 
         public void Send(Request request, Report report)
         {
-            // Timeout is a property of the client, and fixed once a request was made.
+            // Timeout is the client's, and fixed once a request was made; what a single request has besides is
+            // a token, and the shorter of the two holds.
             int? total = request.Timer("total_ms");
-            if (total != null && client.Timeout.TotalMilliseconds != total)
-                client.Timeout = TimeSpan.FromMilliseconds(total.Value);
+            using (var own = new CancellationTokenSource())
             using (HttpRequestMessage message = Message(request))
-            using (HttpResponseMessage response = client.SendAsync(message, completion).GetAwaiter().GetResult())
+            {
+                if (total != null && total != shared) own.CancelAfter(total.Value);
+                Exchange(message, own.Token, report);
+            }
+        }
+
+        void Exchange(HttpRequestMessage message, CancellationToken token, Report report)
+        {
+            using (HttpResponseMessage response =
+                client.SendAsync(message, completion, token).GetAwaiter().GetResult())
             {
                 report.Response((int)response.StatusCode, response.ReasonPhrase, Fields(response));
                 report.ReadAll(response.Content.ReadAsStreamAsync().GetAwaiter().GetResult());
