@@ -118,6 +118,15 @@ static void span_section(struct walk *walk, enum octet_class class, int status)
     }
 }
 
+/* What there is of a section that is not complete, or that another frame interrupts, is a head. */
+static void leave_section(struct walk *walk)
+{
+    if (walk->octets->in_block) {
+        span_section(walk, OCTETS_HEAD, 0);
+        walk->first = walk->described->count;
+    }
+}
+
 static void read_block(struct walk *walk, const struct h2_frame *frame, size_t end)
 {
     struct h2_octets *octets = walk->octets;
@@ -134,6 +143,7 @@ static void read_block(struct walk *walk, const struct h2_frame *frame, size_t e
         }
     } else if (!octets->in_block) {
         add_span(walk->spans, end, OCTETS_FRAMING, 0, false);
+        walk->first = described->count;
         return;
     }
     buf_append_bytes(&octets->block, part);
@@ -160,8 +170,10 @@ static void read_data(struct walk *walk, const struct h2_frame *frame, size_t at
     struct bytes content;
     if (frame->stream != octets->stream || !h2_frame_content(frame, &content)) {
         add_span(walk->spans, end, OCTETS_FRAMING, 0, false);
+        walk->first = walk->described->count;
         return;
     }
+    walk->first = walk->described->count;
     enum octet_class class = octets->is_complete                    ? OCTETS_SURPLUS
                              : octets->had_final || octets->had_odd ? OCTETS_CONTENT
                                                                     : OCTETS_INTERIM_CONTENT;
@@ -175,6 +187,9 @@ static void read_data(struct walk *walk, const struct h2_frame *frame, size_t at
 static void read_frame(struct walk *walk, const struct h2_frame *frame, size_t at)
 {
     size_t end = at + H2_FRAME_HEADER + frame->payload.len;
+    if (frame->type != H2_CONTINUATION) {
+        leave_section(walk);
+    }
     struct h2_sent_frame *described = add_frame(walk->described);
     described->at = at;
     described->len = end - at;
@@ -198,9 +213,8 @@ static void read_frame(struct walk *walk, const struct h2_frame *frame, size_t a
     default:
         break;
     }
-    if (!walk->octets->in_block) {
-        add_span(walk->spans, end, OCTETS_FRAMING, 0, false);
-    }
+    add_span(walk->spans, end, OCTETS_FRAMING, 0, false);
+    walk->first = walk->described->count;
 }
 
 void h2_octets_read(struct h2_octets *octets, struct hpack_reader *table, struct bytes sent,
@@ -216,9 +230,7 @@ void h2_octets_read(struct h2_octets *octets, struct hpack_reader *table, struct
         read_frame(&walk, &frame, at);
         at += H2_FRAME_HEADER + frame.payload.len;
     }
-    if (octets->in_block) {
-        span_section(&walk, OCTETS_HEAD, 0);
-    }
+    leave_section(&walk);
     if (at < sent.len) {
         struct h2_sent_frame *raw = add_frame(described);
         raw->at = at;

@@ -76,7 +76,8 @@ void hpack_reader_free(struct hpack_reader *reader)
 
 bool hpack_read(struct hpack_reader *reader, struct bytes block, hpack_field *on_field, void *user)
 {
-    const uint8_t *at = (const uint8_t *)block.data;
+    /* An empty block has no data, and an offset from NULL is undefined. */
+    const uint8_t *at = (const uint8_t *)(block.len > 0 ? block.data : "");
     size_t left = block.len;
     for (;;) {
         nghttp2_nv nv;

@@ -8,7 +8,7 @@
 
 static void write_type(struct json *json, uint8_t type)
 {
-    char number[8];
+    char number[16];
     const char *name = h2_type_name(type);
     snprintf(number, sizeof number, "0x%02x", type);
     json_key_text(json, "type", name ? name : number);
@@ -19,7 +19,7 @@ static void write_flags(struct json *json, uint8_t type, uint8_t flags)
     json_key_array(json, "flags");
     for (unsigned bit = 1; bit <= 0x80; bit <<= 1) {
         if (flags & bit) {
-            char number[8];
+            char number[16];
             const char *name = h2_flag_name(type, (uint8_t)bit);
             snprintf(number, sizeof number, "0x%02x", bit);
             json_text(json, name ? name : number);
@@ -56,7 +56,7 @@ static void write_settings(struct json *json, struct bytes payload)
 {
     json_key_array(json, "settings");
     for (size_t at = 0; at + 6 <= payload.len; at += 6) {
-        char number[8];
+        char number[16];
         uint16_t id =
             (uint16_t)((unsigned char)payload.data[at] << 8 | (unsigned char)payload.data[at + 1]);
         const char *name = h2_setting_name(id);
