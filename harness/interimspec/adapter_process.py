@@ -114,6 +114,7 @@ class AdapterProcess:
             stderr=self._stderr.feed,
             out=self._event_lines.feed,
         )
+        self._process.on_end(self._news.set)
         until = time.monotonic() + hello_seconds
         while self.hello is None and not self._process.has_ended:
             if not await self._wait_for_news(until):
@@ -239,20 +240,15 @@ class AdapterProcess:
 
     async def _wait_for_news(self, until: float) -> bool:
         assert self._process is not None
-        news = asyncio.ensure_future(self._news.wait())
-        ended = asyncio.ensure_future(self._process.wait_ended())
+        if self._process.has_ended:
+            return True
         try:
-            done, _ = await asyncio.wait(
-                {news, ended},
-                timeout=max(0.0, until - time.monotonic()),
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-        finally:
-            news.cancel()
-            ended.cancel()
-        if news in done:
-            self._news.clear()
-        return bool(done)
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                await self._news.wait()
+        except TimeoutError:
+            return False
+        self._news.clear()
+        return True
 
     # ------------------------------------------------------------ what it writes
 

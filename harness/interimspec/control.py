@@ -136,21 +136,69 @@ class Control:
         head = f"{method} {target} HTTP/1.1\r\nHost: control\r\nConnection: close\r\n"
         if body is not None:
             head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
-        reader, writer = await asyncio.open_unix_connection(str(self.socket))
+        loop = asyncio.get_running_loop()
+        transport, answer = await loop.create_unix_connection(_Answer, str(self.socket))
         try:
-            writer.write(head.encode() + b"\r\n" + content)
-            await writer.drain()
-            status, fields = _parse_head(await reader.readuntil(b"\r\n\r\n"))
-            length = fields.get("content-length")
-            if fields.get("transfer-encoding", "").lower() == "chunked":
-                return status, await _read_chunked(reader)
-            if length is None:
-                return status, await reader.read(-1)
+            transport.write(head.encode() + b"\r\n" + content)
+            return await answer.whole
+        finally:
+            transport.close()
+
+
+class _Answer(asyncio.Protocol):
+    """One answer, read to its end. Streams would cost as much as all else of a case together."""
+
+    def __init__(self) -> None:
+        self.whole: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+        self._data = bytearray()
+        self._body_at: int | None = None  # where the content begins, once the head is whole
+        self._end: int | None = None  # where it ends, where the head says so
+        self._status = 0
+        self._chunked = False
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        try:
+            if self._body_at is None:
+                self._read_head()
+            if self._end is not None and len(self._data) >= self._end:
+                self._finish(self._end)
+        except (HarnessFault, ServerFault) as error:
+            self._fail(error)
+
+    def _read_head(self) -> None:
+        at = self._data.find(b"\r\n\r\n")
+        if at < 0:
+            return
+        self._status, fields = _parse_head(bytes(self._data[: at + 4]))
+        self._body_at = at + 4
+        self._chunked = fields.get("transfer-encoding", "").lower() == "chunked"
+        length = fields.get("content-length")
+        if not self._chunked and length is not None:
             if not length.isdigit() or int(length) > MAX_ANSWER:
                 raise HarnessFault(f"the control answer claims {length} octets")
-            return status, await reader.readexactly(int(length))
-        finally:
-            writer.close()
+            self._end = self._body_at + int(length)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.whole.done():
+            return
+        if exc is not None or self._body_at is None or self._end is not None:
+            self._fail(exc or asyncio.IncompleteReadError(bytes(self._data[-80:]), None))
+            return
+        try:
+            self._finish(len(self._data))
+        except ValueError:
+            self._fail(asyncio.IncompleteReadError(bytes(self._data[-80:]), None))
+
+    def _finish(self, end: int) -> None:
+        if self.whole.done():
+            return
+        content = bytes(self._data[self._body_at : end])
+        self.whole.set_result((self._status, _unchunked(content) if self._chunked else content))
+
+    def _fail(self, error: Exception) -> None:
+        if not self.whole.done():
+            self.whole.set_exception(error)
 
 
 def _parse(payload: bytes, question: str) -> dict[str, Any]:
@@ -175,9 +223,13 @@ def _parse_head(head: bytes) -> tuple[int, dict[str, str]]:
     return int(parts[1]), fields
 
 
-async def _read_chunked(reader: asyncio.StreamReader) -> bytes:
-    parts = []
-    while size := int((await reader.readuntil(b"\r\n")).split(b";")[0], 16):
-        parts.append(await reader.readexactly(size))
-        await reader.readexactly(2)
+def _unchunked(data: bytes) -> bytes:
+    """The content of a chunked answer; ValueError where it is not whole."""
+    parts, at = [], 0
+    while size := int(data[at : data.index(b"\r\n", at)].split(b";")[0], 16):
+        start = data.index(b"\r\n", at) + 2
+        if start + size > len(data):
+            raise ValueError("a chunk that is cut off")
+        parts.append(data[start : start + size])
+        at = start + size + 2
     return b"".join(parts)

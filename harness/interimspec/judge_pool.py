@@ -19,6 +19,10 @@ JUDGE_SECONDS = 120.0
 NICE = ("nice", "-n", "5")  # a verdict can wait; timers of clients cannot
 
 
+class _Ended(Exception):
+    """The judge process is gone; who waits for an answer waits in vain."""
+
+
 class _Judge:
     def __init__(self) -> None:
         self.waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -40,6 +44,12 @@ class _Judge:
             stderr=self.words.feed,
             out=lines.feed,
         )
+        self.process.on_end(self._on_end)
+
+    def _on_end(self) -> None:
+        for waiter in self.waiting.values():
+            if not waiter.done():
+                waiter.set_exception(_Ended())
 
     def _on_line(self, line: bytes) -> None:
         try:
@@ -107,14 +117,12 @@ class JudgePool:
 
     async def _wait(self, judge: _Judge, waiter: asyncio.Future[dict[str, Any]]) -> dict[str, Any]:
         assert judge.process is not None
-        ended = asyncio.create_task(judge.process.wait_ended())
-        waited: set[asyncio.Future[Any]] = {waiter, ended}
-        try:
-            await asyncio.wait(waited, timeout=JUDGE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            ended.cancel()
-        if waiter.done():
-            return waiter.result()
+        if not judge.process.has_ended:
+            try:
+                async with asyncio.timeout(JUDGE_SECONDS):
+                    return await waiter
+            except (TimeoutError, _Ended):
+                pass
         said = judge.words.take().decode("utf-8", "replace").strip()
         how = "ended" if judge.process.has_ended else f"gave no answer in {JUDGE_SECONDS:.0f} s"
         raise HarnessFault(f"a judge process {how}: {said[-1500:] or '(no word)'}")

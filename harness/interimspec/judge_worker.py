@@ -14,7 +14,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +43,15 @@ def events_of(job: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [parse_line(line) for line in job["lines"].split("\n") if line.strip()]
 
 
-def verdict_of(catalogue: Catalogue, job: Mapping[str, Any]) -> dict[str, Any]:
+def verdict_of(
+    catalogue: Catalogue, job: Mapping[str, Any], events: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     """The judge's answer to one job."""
     process = job["process"]
     observation = Observation(
         plan=job["plan"],
         hello=job["hello"],
-        events=tuple(events_of(job)),
+        events=tuple(events),
         process=ProcessEnd(process["state"], process["exit_code"], process["signal"]),
         harness_late_ms=float(process["harness_late_ms"]),
         manifest=ClientFacts(can=job["can"], told=job["told"]),
@@ -67,9 +69,10 @@ def verdict_of(catalogue: Catalogue, job: Mapping[str, Any]) -> dict[str, Any]:
 def answer(catalogue: Catalogue, job: Mapping[str, Any]) -> dict[str, Any]:
     """Verdict and evidence; a bug of ours is told with its traceback, and ends nothing."""
     try:
-        verdict = verdict_of(catalogue, job)
+        events = events_of(job)
+        verdict = verdict_of(catalogue, job, events)
         path = Path(job["evidence"])
-        text = records.evidence_text(catalogue[job["scenario"]], job, events_of(job), verdict)
+        text = records.evidence_text(catalogue[job["scenario"]], job, events, verdict)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:

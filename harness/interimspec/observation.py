@@ -20,6 +20,8 @@ from typing import Any, Literal
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
+from interimspec import quick_schema
+
 Json = Mapping[str, Any]
 
 _SCHEMAS = Path(__file__).parent / "schemas"
@@ -98,9 +100,10 @@ def event_problem(event: Json) -> str | None:
     validator = validators.get(str(event.get("event")))
     if validator is None:
         return f"unknown event {event.get('event')!r}; known are {', '.join(sorted(validators))}"
-    problem = _problem(validator, event)
-    if problem is not None:
-        return problem
+    if not _event_checks()[str(event.get("event"))](event):
+        problem = _problem(validator, event)
+        if problem is not None:
+            return problem
     for key in ("at", "started"):
         if not math.isfinite(event.get(key, 0.0)):
             return f"{key} is not a time"
@@ -182,6 +185,11 @@ def _event_validators() -> dict[str, Draft202012Validator]:
         )
         for branch in schema["oneOf"]
     }
+
+
+@cache
+def _event_checks() -> dict[str, quick_schema.Check]:
+    return {name: quick_schema.compiled(one.schema) for name, one in _event_validators().items()}
 
 
 def _inlined(value: Any, definitions: Json) -> Any:

@@ -112,6 +112,7 @@ class Supervised:
         self._stdin: asyncio.StreamWriter | None = None
         self._transports: list[asyncio.BaseTransport] = []
         self._ended = asyncio.Event()
+        self._on_end: list[Callable[[], None]] = []
         self._gone = asyncio.Event()
         self.failure: str | None = None
         self.exit: Exit | None = None
@@ -138,15 +139,28 @@ class Supervised:
         elif kind == "exit":
             self.exit = Exit(event["code"], event["signal"])
             self.cpu_ms = float(event["cpu_ms"])
-            self._ended.set()
+            self._has_ended()
         elif kind == "gone":
             self.cpu_ms = float(event["cpu_ms"])
             self.left_behind = int(event["killed"])
 
     def on_report_end(self) -> None:
         """The supervisor is gone, with or without a word."""
-        self._ended.set()
+        self._has_ended()
         self._gone.set()
+
+    def on_end(self, call: Callable[[], None]) -> None:
+        """Call this when the main child ends, or now if it has."""
+        if self._ended.is_set():
+            call()
+        else:
+            self._on_end.append(call)
+
+    def _has_ended(self) -> None:
+        self._ended.set()
+        calls, self._on_end = self._on_end, []
+        for call in calls:
+            call()
 
     @property
     def has_ended(self) -> bool:

@@ -83,6 +83,9 @@ def pytest_words(arguments: argparse.Namespace) -> list[str]:
         *("-o", f"cache_dir={paths.BUILD / '.pytest_cache'}"),
         *("-W", "default"),
         *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # we are imported: this is us
+        # Items only report what the engine has found: there is nothing to capture, and doing it
+        # three times for each of thousands of items takes longer than running some clients.
+        *("-p", "no:logging", "--capture=no"),
     ]
     rest = list(arguments.pytest)
     if not arguments.verbose:
