@@ -25,7 +25,7 @@ _FACTS = ("connection", "told", "delivered", "resent")
 _TIMES = re.compile(r"(_ms|_at|^at|^t|^due|^left|^elapsed|^run|^port|^late.*|^timer_factor)$")
 
 Cell = dict[str, Any]
-Covers = Callable[[str, str], bool]
+Covers = Callable[[str, str, str], bool]  # client, scenario, transport
 
 
 @dataclass
@@ -161,7 +161,8 @@ def _update_head(row: RowResults, record: Mapping[str, Any]) -> None:
 def _cell(
     run: Path, record: Mapping[str, Any], before: Mapping[str, Any] | None, withheld: Covers
 ) -> Cell:
-    if record["grade"] in FINDINGS and withheld(str(record["client"]), str(record["scenario"])):
+    where = (str(record["client"]), str(record["scenario"]), str(record["transport"]))
+    if record["grade"] in FINDINGS and withheld(*where):
         return {
             "outcome": None,
             "grade": "withheld",

@@ -19,6 +19,7 @@ from interimspec.report import (
     load_embargo,
     load_report,
     redact,
+    reminders,
     write_reports,
 )
 from tests import report_factory as factory
@@ -123,9 +124,44 @@ def test_a_date_that_has_passed_is_a_reminder_not_a_trigger(embargo: Path) -> No
     entries = load_embargo(embargo)
     assert due(entries, date(2027, 2, 1)) == []
     assert due(entries, date(2027, 2, 2)) == list(entries)
-    assert entries[0].covers("requests", "single-102")
-    assert not entries[0].covers("requests-toolbelt", "single-102")
-    assert not entries[0].covers("requests", "repeat-5")
+    assert entries[0].covers("requests", "single-102", "h1")
+    assert not entries[0].covers("requests-toolbelt", "single-102", "h1")
+    assert not entries[0].covers("requests", "repeat-5", "h1")
+
+
+def test_what_is_not_yet_reported_names_the_draft_to_send(tmp_path: Path) -> None:
+    path = tmp_path / "embargo.toml"
+    not_yet = {"reported": '"not yet"', "publish_after": "", "draft": '"x-reuse"'}
+    path.write_text(factory.embargo_toml("x", "*", **not_yet) + factory.embargo_toml("y", "a-*"))
+    entries = load_embargo(path)
+    assert due(entries, date(2030, 1, 1)) == [entries[1]]
+    assert reminders(entries, date(2030, 1, 1)) == [
+        "the embargo on y a-* ended on 2027-02-01: publish it, and remove the entry",
+        "under embargo and not yet reported to anybody: x-reuse",
+    ]
+
+
+def test_an_entry_may_be_about_some_transports(tmp_path: Path) -> None:
+    path = tmp_path / "embargo.toml"
+    path.write_text(factory.embargo_toml("requests", "*", transports='["h2", "h2c"]'))
+    (entry,) = load_embargo(path)
+    assert entry.covers("requests", "single-102", "h2")
+    assert not entry.covers("requests", "single-102", "h1")
+    (tmp_path / "results").mkdir()
+    cells = {
+        "single-102[h1]": {"outcome": "interim", "grade": "danger"},
+        "single-102[h2]": {"outcome": "interim", "grade": "danger"},
+    }
+    data = {"v": 1, "client": "requests", "version": "2.34.2", "cells": cells}
+    (tmp_path / "results" / "requests@2.34.2.json").write_text(json.dumps(data))
+    page = (
+        '### [requests](x) 2.34.2 <a id="requests@2.34.2"></a>\n\n'
+        "- **fail** `single-102`: a\n- **fail** `single-102[h2]`: b\n"
+    )
+    (tmp_path / "COMPATIBILITY.md").write_text(page)
+    problems = check_published(path, tmp_path)
+    assert len(problems) == 2
+    assert all("[h2]" in problem for problem in problems)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +175,10 @@ def test_a_date_that_has_passed_is_a_reminder_not_a_trigger(embargo: Path) -> No
         (factory.embargo_toml("", "*"), "'client' must be a string that is not empty"),
         (factory.embargo_toml("x", "*", reported='"soon"'), "'reported' must be a date"),
         (factory.embargo_toml("x", "*", untl="1"), "unknown key 'untl'"),
+        (factory.embargo_toml("x", "*", reported="9999-12-31"), "or 'not yet'"),
+        (factory.embargo_toml("x", "*", reported='"not yet"'), "'draft' must name the report"),
+        (factory.embargo_toml("x", "*", publish_after=""), "count it from 2026-11-02"),
+        (factory.embargo_toml("x", "*", transports='["http2"]'), "some of h1, h1s, h2c, h2, h3"),
     ],
 )
 def test_a_bad_file_is_refused(tmp_path: Path, text: str, words: str) -> None:

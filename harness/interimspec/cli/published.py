@@ -8,13 +8,14 @@ import fnmatch
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from interimspec import paths, records, results, run_folder
 from interimspec.errors import ResultsFault, UsageError
 from interimspec.matrix import catalogue_of, load_matrix
-from interimspec.report import load_embargo, print_terminal, write_reports
+from interimspec.report import load_embargo, print_terminal, reminders, write_reports
 from interimspec.session import default_runs
 
 EMBARGO = paths.ROOT / "reports" / "embargo.toml"
@@ -97,7 +98,7 @@ def call_accept(arguments: argparse.Namespace) -> int:
         run,
         chosen,
         matrix.results,
-        withheld=lambda client, scenario: any(e.covers(client, scenario) for e in embargo),
+        withheld=lambda *cell: any(entry.covers(*cell) for entry in embargo),
         known_scenarios=frozenset(catalogue_of(matrix).by_id),
     )
     for key in done.changed[:40]:
@@ -106,6 +107,8 @@ def call_accept(arguments: argparse.Namespace) -> int:
         print(f"… and {len(done.changed) - 40} more")
     for key in done.left_out:
         print(f"left out (undecided or unstable): {key}", file=sys.stderr)
+    for sentence in reminders(embargo, date.today()):
+        print(f"reminder: {sentence}", file=sys.stderr)
     print(f"{done.cells} cells in {len(done.files)} files, {len(done.changed)} changed")
     return 0
 

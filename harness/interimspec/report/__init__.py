@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from . import html, markdown
-from .embargo import Embargo, check_published, due, load_embargo, mark, redact
+from .embargo import Embargo, check_published, due, load_embargo, mark, redact, reminders
 from .load import load_report
 from .model import Report, ReportError
 from .terminal import Terminal, wants_color
@@ -28,6 +28,7 @@ __all__ = [
     "load_report",
     "print_terminal",
     "redact",
+    "reminders",
     "write_reports",
 ]
 

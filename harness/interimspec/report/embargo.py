@@ -6,9 +6,11 @@
     [[embargo]]
     client = "example"              # the client's name; applies to all its versions
     scenario = "chunked-*"          # a shell pattern over scenario ids
-    reason = "Response of another user delivered; no public report was found."
-    reported = 2026-11-02
-    publish_after = 2027-02-01
+    transports = ["h2", "h2c"]      # if not over all of them
+    reason = "No public report was found; looked up on 2026-11-01 in its tracker."
+    reported = 2026-11-02           # or "not yet"
+    publish_after = 2027-02-01      # needed once it has been reported, and counted from then
+    draft = "example-reuse"         # needed until it has been reported: what is ready to be sent
     contact = "security@example.org"
 
 `redact` takes such cells out of a Report before any renderer sees them: neither grade nor sentence
@@ -28,9 +30,13 @@ from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from interimspec.scenario import TRANSPORTS
+
 from .model import Case, Report, ReportError
 
-_KEYS = ("client", "scenario", "reason", "reported", "publish_after", "contact")
+_TEXTS = ("client", "scenario", "reason", "contact")
+_KEYS = (*_TEXTS, "transports", "reported", "publish_after", "draft")
+NOT_YET = "not yet"
 
 
 @dataclass(frozen=True)
@@ -38,12 +44,18 @@ class Embargo:
     client: str
     scenario: str
     reason: str
-    reported: date
-    publish_after: date
     contact: str
+    transports: tuple[str, ...]  # none: all
+    reported: date | None  # None: not yet
+    publish_after: date | None
+    draft: str
 
-    def covers(self, client: str, scenario: str) -> bool:
-        return client == self.client and fnmatchcase(scenario, self.scenario)
+    def covers(self, client: str, scenario: str, transport: str) -> bool:
+        return (
+            client == self.client
+            and fnmatchcase(scenario, self.scenario)
+            and (not self.transports or transport in self.transports)
+        )
 
 
 def load_embargo(path: Path | None) -> tuple[Embargo, ...]:
@@ -73,23 +85,68 @@ def _entry(path: Path, number: int, item: object) -> Embargo:
     for key in item:
         if key not in _KEYS:
             raise ReportError(f"{where}: unknown key {key!r}")
-    for key in _KEYS:
-        wanted = date if key in ("reported", "publish_after") else str
+    for key in (*_TEXTS, "reported"):
         if key not in item:
             raise ReportError(f"{where}: {key!r} is missing")
-        if not isinstance(item[key], wanted) or item[key] == "":
-            kind = "a date (2027-02-01)" if wanted is date else "a string that is not empty"
-            raise ReportError(f"{where}: {key!r} must be {kind}")
-    return Embargo(*(item[key] for key in _KEYS))
+    for key in (*_TEXTS, "draft"):
+        if not isinstance(item.get(key, "-"), str) or item.get(key) == "":
+            raise ReportError(f"{where}: {key!r} must be a string that is not empty")
+    transports = item.get("transports", [])
+    # A transport that is mistyped would cover nothing, and so publish what it is to protect.
+    if not isinstance(transports, list) or not all(one in TRANSPORTS for one in transports):
+        known = ", ".join(TRANSPORTS)
+        raise ReportError(f"{where}: 'transports' must be a list of some of {known}")
+    reported = item["reported"]
+    after = item.get("publish_after")
+    if reported != NOT_YET and (not isinstance(reported, date) or reported.year == date.max.year):
+        raise ReportError(f"{where}: 'reported' must be a date (2027-02-01) or {NOT_YET!r}")
+    if after is not None and not isinstance(after, date):
+        raise ReportError(f"{where}: 'publish_after' must be a date (2027-02-01)")
+    if reported == NOT_YET and "draft" not in item:
+        raise ReportError(f"{where}: not yet reported, so 'draft' must name the report to be sent")
+    if reported != NOT_YET and after is None:
+        raise ReportError(f"{where}: 'publish_after' is missing; count it from {reported}")
+    return Embargo(
+        client=item["client"],
+        scenario=item["scenario"],
+        reason=item["reason"],
+        contact=item["contact"],
+        transports=tuple(transports),
+        reported=None if reported == NOT_YET else reported,
+        publish_after=after,
+        draft=item.get("draft", ""),
+    )
 
 
-def is_covered(entries: Sequence[Embargo], client: str, scenario: str) -> bool:
-    return any(entry.covers(client, scenario) for entry in entries)
+def is_covered(entries: Sequence[Embargo], client: str, scenario: str, transport: str) -> bool:
+    return any(entry.covers(client, scenario, transport) for entry in entries)
 
 
 def due(entries: Sequence[Embargo], today: date) -> list[Embargo]:
     """Entries whose date has passed: somebody should publish and remove them."""
-    return [entry for entry in entries if entry.publish_after < today]
+    return [
+        entry
+        for entry in entries
+        if entry.reported and entry.publish_after and entry.publish_after < today
+    ]
+
+
+def unreported(entries: Sequence[Embargo]) -> list[str]:
+    """The drafts that somebody should send."""
+    return sorted({entry.draft for entry in entries if entry.reported is None})
+
+
+def reminders(entries: Sequence[Embargo], today: date) -> list[str]:
+    """What is somebody's to do, in sentences."""
+    found = [
+        f"the embargo on {entry.client} {entry.scenario} ended on {entry.publish_after}: "
+        "publish it, and remove the entry"
+        for entry in due(entries, today)
+    ]
+    drafts = unreported(entries)
+    if drafts:
+        found.append(f"under embargo and not yet reported to anybody: {', '.join(drafts)}")
+    return found
 
 
 def redact(report: Report, entries: Sequence[Embargo]) -> Report:
@@ -106,10 +163,14 @@ def _replace_cases(
     report: Report, entries: Sequence[Embargo], change: Callable[[Case], Case]
 ) -> Report:
     cases = {
-        key: change(case) if is_covered(entries, case.row.client, case.column.scenario) else case
+        key: change(case) if _covers_case(entries, case) else case
         for key, case in report.cases.items()
     }
     return replace(report, cases=cases)
+
+
+def _covers_case(entries: Sequence[Embargo], case: Case) -> bool:
+    return is_covered(entries, case.row.client, case.column.scenario, case.column.transport)
 
 
 def _withheld(case: Case) -> Case:
@@ -132,6 +193,12 @@ def _withheld(case: Case) -> Case:
         evidence=None,
         under_embargo=True,
     )
+
+
+def _cell(name: str) -> tuple[str, str]:
+    """`x[h2]` -> (x, h2); pages leave out `[h1]`."""
+    scenario, _, rest = name.partition("[")
+    return scenario, rest.removesuffix("]") or "h1"
 
 
 _SECTION = re.compile(r"^### .*<a id=\"([^\"]+)\"></a>")
@@ -169,7 +236,7 @@ def _check_results(path: Path, entries: Sequence[Embargo]) -> list[str]:
     return [
         f"{path}: {client} {name} is under embargo, and the file says {grade}"
         for name, grade in grades.items()
-        if grade in _TELLING and is_covered(entries, client, name.split("[", 1)[0])
+        if grade in _TELLING and is_covered(entries, client, *_cell(name))
     ]
 
 
@@ -196,6 +263,6 @@ def _check_page(page: Path, entries: Sequence[Embargo]) -> list[str]:
             f"{page}:{number}: {name} {column} is under embargo, and the line says {grade}"
             for name, column, grade in told
             if grade.strip("*") in _TELLING | {"D", "F", "w"}
-            and is_covered(entries, name, column.split("[", 1)[0])
+            and is_covered(entries, name, *_cell(column))
         ]
     return problems
