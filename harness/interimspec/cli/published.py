@@ -12,8 +12,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from interimspec import paths, records, results, run_folder
-from interimspec.errors import ResultsFault, UsageError
+from interimspec import changes, paths, records, results, run_folder
+from interimspec.errors import InterimspecError, ResultsFault, UsageError
 from interimspec.matrix import catalogue_of, load_matrix
 from interimspec.report import load_embargo, print_terminal, reminders, write_reports
 from interimspec.session import default_runs
@@ -48,9 +48,16 @@ def add(commands: Any) -> None:
     merge.add_argument("--into", type=Path, required=True, metavar="DIR", help="a new folder")
     merge.set_defaults(call=call_merge)
 
-    diff = commands.add_parser("diff", help="what differs between two runs")
-    diff.add_argument("old", help="a run, or `baseline`")
-    diff.add_argument("new", nargs="?", help="a run; default: the newest")
+    diff = commands.add_parser(
+        "diff",
+        help="what changed between two results or two versions, in words",
+        description="OLD and NEW are each a run (its id or folder), a results folder or file, "
+        "`baseline` (the committed results), or a row of the newest run or else of the baseline: "
+        "`interimspec diff undici@7.30.2 undici@8.12.4`. Exit status 1 where something changed.",
+    )
+    diff.add_argument("old", metavar="OLD")
+    diff.add_argument("new", metavar="NEW", nargs="?", help="default: the newest run")
+    diff.add_argument("--cells", action="store_true", help="name every cell")
     diff.add_argument("--matrix", type=Path, default=paths.MATRIX)
     diff.set_defaults(call=call_diff)
 
@@ -164,46 +171,83 @@ def _skipped(heads: Sequence[Mapping[str, Any]], present: set[str]) -> list[dict
 
 
 def call_diff(arguments: argparse.Namespace) -> int:
-    """One line per cell that differs; 1 when there is one."""
-    runs = default_runs()
-    if arguments.old == "baseline":
-        matrix = load_matrix(arguments.matrix)
-        if matrix.results is None:
-            raise UsageError(f"{matrix.path}: names no results folder")
-        results.require_results(matrix.results)
-        old: dict[str, Mapping[str, Any]] = {
-            f"{row}::{name}": cell
-            for row, data in results.load(matrix.results).items()
-            for name, cell in data.cells.items()
-        }
-    else:
-        old = _cells(run_folder.find_run(runs, arguments.old))
-    new = _cells(run_folder.find_run(runs, arguments.new))
-    changed = 0
-    for key in sorted(old.keys() & new.keys()):
-        if not results.same(old[key], new[key]):
-            changed += 1
-            print(f"{key}: {_words(old[key])} -> {_words(new[key])}")
-    only_old, only_new = sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys())
-    print(
-        f"{changed} changed, {len(old.keys() & new.keys()) - changed} as before, "
-        f"{len(only_old)} only in the old, {len(only_new)} only in the new"
-    )
+    """What changed, row by row; 1 where something did."""
+    old = _results(arguments.old, arguments.matrix)
+    new = _results(arguments.new, arguments.matrix)
+    named = all(name and "@" in name for name in (arguments.old, arguments.new))
+    pairs = changes.pairs(list(old), list(new))
+    if not pairs and len(old) == 1 and len(new) == 1:
+        pairs = [(next(iter(old)), next(iter(new)))]  # asked for one by one
+    found = [changes.compare(one, other, old[one], new[other]) for one, other in pairs]
+    for change in found:
+        for line in changes.render(change, every_cell=arguments.cells):
+            print(line)
+    if not named:
+        for words, rows in (
+            ("only in the old", old.keys() - {one for one, _ in pairs}),
+            ("only in the new", new.keys() - {other for _, other in pairs}),
+        ):
+            if rows:
+                print(f"{words}: {', '.join(sorted(rows))}")
+    changed = sum(1 for change in found if change.changed)
+    print(f"{len(found)} rows compared, {changed} changed")
     return 1 if changed else 0
 
 
-def _cells(run: Path) -> dict[str, Mapping[str, Any]]:
+def _results(name: str | None, matrix_path: Path) -> changes.Rows:
+    """The rows that an argument of `diff` means."""
+    place = Path(name) if name else None
+    if name == "baseline":
+        matrix = load_matrix(matrix_path)
+        if matrix.results is None:
+            raise UsageError(f"{matrix.path}: names no results folder")
+        results.require_results(matrix.results)
+        return _of_folder(matrix.results)
+    if place is not None and place.is_file():
+        return _of_folder(place.parent, place.stem)
+    if place is not None and place.is_dir() and not (place / "cases.jsonl").exists():
+        return _of_folder(place)
+    if name is not None and "@" in name:
+        return _of_row(name, matrix_path)
+    return _of_run(run_folder.find_run(default_runs(), name))
+
+
+def _of_folder(folder: Path, only: str | None = None) -> changes.Rows:
+    rows = {row: data.cells for row, data in results.load(folder).items() if only in (None, row)}
+    if not rows:
+        raise UsageError(f"{folder}: holds no results" + (f" of {only}" if only else ""))
+    return rows
+
+
+def _of_row(row: str, matrix_path: Path) -> changes.Rows:
+    known: set[str] = set()
+    try:
+        found = _of_run(run_folder.find_run(default_runs(), None))
+        if row in found:
+            return {row: found[row]}
+        known.update(found)
+    except InterimspecError:
+        pass  # no run yet: the committed results may have it
+    matrix = load_matrix(matrix_path)
+    if matrix.results is not None and matrix.results.is_dir():
+        committed = results.load(matrix.results)
+        if row in committed:
+            return {row: committed[row].cells}
+        known.update(committed)
+    like = sorted(one for one in known if one.split("@")[0] == row.split("@")[0]) or sorted(known)
+    raise UsageError(f"{row}: neither the newest run nor the baseline has it; {', '.join(like)}")
+
+
+def _of_run(run: Path) -> changes.Rows:
     _, found, _ = run_folder.read_run(run)
-    return {
-        key: {
+    rows: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for record in found.values():
+        rows.setdefault(run_folder.row_id_of(record), {})[
+            f"{record['scenario']}[{record['transport']}]"
+        ] = {
             "outcome": record["outcome"],
             "grade": record["grade"],
             "connection": (record.get("facts") or {}).get("connection"),
+            "scenario_sha256": (record.get("hashes") or {}).get("scenario"),
         }
-        for key, record in found.items()
-    }
-
-
-def _words(cell: Mapping[str, Any]) -> str:
-    connection = cell.get("connection")
-    return f"{cell['grade']} ({cell['outcome']}" + (f", {connection})" if connection else ")")
+    return rows
