@@ -2,10 +2,11 @@
 package interimspec;
 
 import io.netty.channel.ChannelOption;
+import io.netty.channel.ConnectTimeoutException;
+import io.netty.handler.codec.DecoderException;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.timeout.TimeoutException;
-import io.netty.channel.ConnectTimeoutException;
 import java.io.File;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -110,14 +111,17 @@ public final class Main extends Adapter {
 
     @Override
     protected boolean tells(RuntimeException error) {
-        // Netty's own unchecked exceptions reach the subscriber as they are.
-        return error.getClass().getName().startsWith("io.netty.");
+        // block() throws whatever a subscriber is told, such as Netty's unchecked errors of decoding.
+        return true;
     }
 
     @Override
     protected String kindOf(Throwable error) {
         if (error instanceof TimeoutException || error instanceof ConnectTimeoutException) {
             return "timeout";
+        }
+        if (error instanceof IllegalArgumentException || error instanceof DecoderException) {
+            return "protocol";
         }
         return error instanceof PrematureCloseException ? "closed" : null;
     }
