@@ -27,6 +27,7 @@ struct tls_session {
     size_t held;        /* octets of a record that GnuTLS has, but the socket did not take */
     bool was_looked_at; /* the first octet is TLS's */
     bool is_established;
+    bool was_closed; /* the client has closed its sending side */
 };
 
 /* ---- why it failed ---- */
@@ -104,6 +105,7 @@ static ssize_t pull(gnutls_transport_ptr_t user, void *to, size_t cap)
 {
     struct tls_session *tls = user;
     ssize_t n = recv(tls->fd, to, cap, 0);
+    tls->was_closed = tls->was_closed || n == 0;
     if (n > 0 && !tls->is_established) {
         tls_watch_received(&tls->watch, bytes_of(to, (size_t)n));
     }
@@ -162,6 +164,9 @@ static enum io_status status_of(struct tls_session *tls, int error)
         gnutls_alert_send(tls->session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
         return IO_OK;
     default:
+        if (tls->was_closed && !tls->is_established && !tls->watch.was_alerted) {
+            return IO_EOF; /* in the middle of a record */
+        }
         fail(tls, error);
         return IO_RESET;
     }
