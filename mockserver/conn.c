@@ -90,6 +90,7 @@ static void answer_plain_text(struct conn *conn, const struct tls_failure *failu
     transport_tls_to_tcp(&conn->transport);
     conn->protocol = protocol_h1.open(&exchange_listener, conn);
     conn->state = CONN_OPEN;
+    conn->is_deaf = true;
     exchange_listener.on_bad_request(conn, &bad);
 }
 
@@ -337,7 +338,7 @@ static void receive(struct conn *conn, struct bytes octets, int64_t now_ns)
     if (conn->server->options->live) {
         live_received(conn, octets, now_ns);
     }
-    if (conn->state == CONN_OPEN) {
+    if (conn->state == CONN_OPEN && !conn->is_deaf) {
         protocol_receive(conn->protocol, octets);
     }
     conn_note_read(conn, now_ns);

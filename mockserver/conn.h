@@ -158,6 +158,7 @@ struct conn {
     bool is_leased : 1; /* run came from the port */
     bool reading : 1;   /* no script has switched it off */
     bool client_fin : 1;
+    bool is_deaf : 1; /* what is received means nothing any more */
     bool turn_gated : 1;
     bool released : 1;   /* an exchange has released the turn and may play on */
     bool is_full : 1;    /* too many exchanges are queued */
