@@ -11,12 +11,13 @@ import { freshAgents, trustForProcess } from './_node/agents.mjs';
 // `--adapter=fetch` asks for the other adapter that axios has on Node.
 const adapter = process.argv.find((word) => word.startsWith('--adapter='))?.split('=')[1];
 
-const [major, minor] = axios.VERSION.split('.').map(Number);
-const hasHttp2 = adapter === 'fetch' || (major === 1 && minor >= 13);
+// `--http2` asks for HTTP/2, whose sessions are those of the process, kept for a second.
+const asksHttp2 = process.argv.includes('--http2');
 
-/** The options that ask for HTTP/2; its sessions are those of the process, kept for a second. */
-function http2Options(plan, agents) {
-    if (plan.http !== '2' || adapter === 'fetch') {
+const HTTP = { fetch: ['1.1', '2'], http2: ['2'], usual: ['1.1'] };
+
+function http2Options(agents) {
+    if (!asksHttp2) {
         return {};
     }
     const { ca } = agents.https.options;
@@ -31,7 +32,7 @@ function open(plan) {
     const agents = freshAgents(plan);
     const client = axios.create({
         httpAgent: agents.http, httpsAgent: agents.https, ...(adapter && { adapter }),
-        ...http2Options(plan, agents),
+        ...http2Options(agents),
     });
     return {
         send: (request, report) => send(request, report, client),
@@ -91,7 +92,7 @@ main({
     stack: adapter === 'fetch' ? runtime() : httpRuntime(),
     can: {
         // The fetch() within this Node offers HTTP/2 over TLS by itself.
-        http: hasHttp2 ? ['1.1', '2'] : ['1.1'],
+        http: HTTP[adapter ?? (asksHttp2 ? 'http2' : 'usual')],
         tls: true,
         timers: ['total_ms'],
         body_stream: true,

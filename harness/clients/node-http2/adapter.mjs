@@ -72,8 +72,7 @@ function exchange(session, request, report) {
                 reject(as('closed', new Error("'close' event before any response")));
             }
         });
-        // A 100 comes as 'continue', any other interim response as 'headers'.
-        stream.on('continue', () => report.interim(100, []));
+        // Every interim response; a 100 comes as 'continue' besides.
         stream.on('headers', (headers) => report.interim(headers[':status'], fields(headers)));
         stream.on('response', (headers) => {
             answered = true;
