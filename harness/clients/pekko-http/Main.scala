@@ -22,15 +22,12 @@ final class Main private () extends Adapter("pekko-http", Adapter.versionOf(clas
   can("phases", true)
 
   override protected def open(plan: Plan): Adapter.Session = {
-    implicit val system: ActorSystem = ActorSystem("adapter")
+    import Main.system
     val trust = Option(plan.caFile).map(file => ConnectionContext.httpsClient(Trust.of(file)))
     new Adapter.Session {
       override def send(request: Request, report: Report): Unit = Main.send(trust, request, report)
 
-      override def close(): Unit = {
-        Await.ready(Http().shutdownAllConnectionPools(), 5.seconds)
-        Await.ready(system.terminate(), 10.seconds)
-      }
+      override def close(): Unit = Await.ready(Http().shutdownAllConnectionPools(), 5.seconds)
     }
   }
 
@@ -51,11 +48,13 @@ final class Main private () extends Adapter("pekko-http", Adapter.versionOf(clas
 }
 
 object Main {
+  /** One for the program, as documented; what a plan opened is closed with its pools. */
+  private implicit val system: ActorSystem = ActorSystem("adapter")
+
   /** The exceptions that fail the future of a request. */
   private def isOwn(error: RuntimeException): Boolean = error.getClass.getName.startsWith("org.apache.pekko.")
 
-  private def send(trust: Option[HttpsConnectionContext], request: Request, report: Report)(
-      implicit system: ActorSystem): Unit = {
+  private def send(trust: Option[HttpsConnectionContext], request: Request, report: Report): Unit = {
     import system.dispatcher
     var connection = ClientConnectionSettings(system)
     Option(request.timer("connect_ms")).foreach(ms => connection = connection.withConnectingTimeout(ms.toInt.millis))
