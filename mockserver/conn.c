@@ -67,8 +67,7 @@ static void begin_protocol(struct conn *conn, int64_t now_ns)
     bool is_tls = conn->transport.ops->facts(&conn->transport, &facts);
     conn->established_ns = now_ns;
     if (is_tls && facts.alpn.len > 0) {
-        conn->transport_bit =
-            bytes_equal_str(facts.alpn, "h2") ? TRANSPORT_H2 : TRANSPORT_H1S;
+        conn->transport_bit = bytes_equal_str(facts.alpn, "h2") ? TRANSPORT_H2 : TRANSPORT_H1S;
     }
     if (is_tls && conn->run) {
         transcript_tls(conn_moment(conn, NULL, now_ns), &facts);
@@ -169,7 +168,8 @@ static int wanted_events(const struct conn *conn)
         return conn->transport.wants_write ? EV_WRITE : EV_READ;
     }
     bool reads = (conn->reading || conn->state == CONN_ENDING) && !conn->client_fin &&
-                 (!conn->is_full || conn->state == CONN_ENDING);
+                 ((!conn->is_full && buf_len(&conn->replies) <= CONN_MAX_REPLIES) ||
+                  conn->state == CONN_ENDING);
     return (reads ? EV_READ : 0) | (conn->backlog ? EV_WRITE : 0);
 }
 

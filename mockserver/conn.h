@@ -24,9 +24,11 @@
 #include "transport.h"
 
 enum {
-    CONN_MAX_QUEUED = 256, /* exchanges; reading pauses while there are more */
-    CONN_FLUSHES = 16,     /* writes of one exchange before others have a go */
-    CONN_READS = 8,        /* reads of a transport that reads in parts, the same */
+    CONN_MAX_QUEUED = 256,        /* exchanges; reading pauses while there are more */
+    CONN_FLUSHES = 16,            /* writes of one exchange before others have a go */
+    CONN_MAX_REPLIES = 64 * 1024, /* octets that wait; reading pauses while there are more */
+    CONN_MAX_EARLY = 192 * 1024,  /* memory for what happens before the first request */
+    CONN_READS = 8,               /* reads of a transport that reads in parts, the same */
 };
 /* After our FIN, for the client's; after a run has ended; before the first request. */
 #define CONN_LINGER_NS (10 * CLOCK_NS_PER_S)
@@ -90,16 +92,9 @@ struct exchange {
     bool ends_connection : 1; /* nothing can be read after this request */
 };
 
-struct early_read {
-    int64_t t_ns;
-    size_t len;
-};
-
-/* What was received before it was known for which run. */
+/* What happened before it was known for which run. */
 struct early {
-    struct buf octets;        /* owned */
-    struct early_read *reads; /* owned */
-    size_t count;
+    struct transcript transcript; /* owned */
 };
 
 /* One step's octets, or a part, on their way. */

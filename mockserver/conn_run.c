@@ -7,6 +7,19 @@
 #include "live.h"
 #include "xmalloc.h"
 
+/* Keeps what happens for the run that the first request will name. */
+static struct transcript *early_transcript(struct conn *conn)
+{
+    if (conn->state != CONN_OPEN ||
+        (conn->early && conn->early->transcript.memory > CONN_MAX_EARLY)) {
+        return &conn->server->nowhere;
+    }
+    if (!conn->early) {
+        conn->early = xcalloc(1, sizeof *conn->early);
+    }
+    return &conn->early->transcript;
+}
+
 struct moment conn_moment(struct conn *conn, const struct exchange *exchange, int64_t now_ns)
 {
     struct moment at = {.now_ns = now_ns, .exchange = EXCHANGE_NONE};
@@ -17,7 +30,13 @@ struct moment conn_moment(struct conn *conn, const struct exchange *exchange, in
         at.conn = exchange->conn_number;
         at.exchange = exchange->number;
     }
-    at.transcript = run && !run->ended ? &run->transcript : &conn->server->nowhere;
+    if (run && !run->ended) {
+        at.transcript = &run->transcript;
+    } else if (!conn->run && conn->protocol && conn->protocol->ops->has_streams) {
+        at.transcript = early_transcript(conn);
+    } else {
+        at.transcript = &conn->server->nowhere;
+    }
     return at;
 }
 
@@ -41,23 +60,15 @@ static void tell_beginning(struct conn *conn)
         at.now_ns = conn->established_ns;
         transcript_tls(at, &facts);
     }
-    if (!conn->early) {
-        return;
-    }
-    size_t offset = 0;
-    for (size_t i = 0; i < conn->early->count; i++) {
-        const struct early_read *read = &conn->early->reads[i];
-        at.now_ns = read->t_ns;
-        transcript_received(at, offset, bytes_of(conn->early->octets.data + offset, read->len));
-        offset += read->len;
+    if (conn->early) {
+        transcript_adopt(at, &conn->early->transcript);
     }
 }
 
 void conn_free_early(struct conn *conn)
 {
     if (conn->early) {
-        buf_fini(&conn->early->octets);
-        free(conn->early->reads);
+        transcript_fini(&conn->early->transcript);
         free(conn->early);
         conn->early = NULL;
     }
@@ -87,7 +98,9 @@ void conn_set_run(struct conn *conn, struct run *run, int64_t now_ns)
         conn->number = ++run->connections;
         /* A connection begins anew in the transcript of each run that it serves. */
         conn->received_before = old ? conn->received : 0;
-        conn->sent_before = conn->sent;
+        /* On a connection with streams the server speaks before the first request. */
+        bool told = !old && conn->early && conn->early->transcript.memory <= CONN_MAX_EARLY;
+        conn->sent_before = told && conn->protocol->ops->has_streams ? 0 : conn->sent;
         tell_beginning(conn);
         conn_free_early(conn);
     }
@@ -112,15 +125,7 @@ void conn_note_read(struct conn *conn, int64_t now_ns)
                             octets);
         return;
     }
-    if (conn->state != CONN_OPEN ||
-        (conn->early && buf_len(&conn->early->octets) > 2 * SERVER_READ_OCTETS)) {
-        return;
-    }
-    if (!conn->early) {
-        conn->early = xcalloc(1, sizeof *conn->early);
-    }
-    struct early *early = conn->early;
-    buf_append_bytes(&early->octets, octets);
-    early->reads = xreallocarray(early->reads, early->count + 1, sizeof *early->reads);
-    early->reads[early->count++] = (struct early_read){now_ns, octets.len};
+    struct moment at = {.now_ns = now_ns, .exchange = EXCHANGE_NONE};
+    at.transcript = early_transcript(conn);
+    transcript_received(at, conn->received, octets);
 }

@@ -151,9 +151,12 @@ static void note_item(struct conn *conn, const struct leaving *item, uint64_t fr
     offset -= offset < conn->sent_before ? offset : conn->sent_before;
     bool cut = exchange->stream && (from > 0 || to < item->len);
     if (exchange->page) {
-        transcript_page(
-            at, offset,
-            bytes_of(exchange->page->octets.data + exchange->page->octets.start + from, to - from));
+        const char *page = exchange->page->octets.data + exchange->page->octets.start;
+        if (exchange->stream && !exchange->run) {
+            transcript_reply(at, offset, bytes_of(page + from, to - from));
+        } else {
+            transcript_page(at, offset, bytes_of(page + from, to - from));
+        }
     } else if (cut) {
         note_parts(at, item, from, to, offset);
     } else if (item->pieces > 0) {

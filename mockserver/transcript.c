@@ -400,6 +400,22 @@ void transcript_tls_failed(struct moment at, const struct tls_failure *failure)
     }
 }
 
+void transcript_adopt(struct moment at, const struct transcript *early)
+{
+    struct transcript_cursor cursor = {0};
+    const struct event *event;
+    while ((event = transcript_next(early, &cursor))) {
+        at.now_ns = event->t_ns;
+        assert(event->kind != EVENT_REPEAT); /* which owns what it points to */
+        struct event *copy = append(at, (enum event_kind)event->kind, event->size);
+        if (copy) {
+            memcpy(copy + 1, event + 1, event->size - sizeof *event);
+            copy->flags = event->flags;
+            copy->port = event->port;
+        }
+    }
+}
+
 const struct event *transcript_next(const struct transcript *transcript,
                                     struct transcript_cursor *cursor)
 {

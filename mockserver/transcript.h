@@ -45,7 +45,7 @@ enum event_kind {
     EVENT_READING_ON,
     EVENT_CLIENT_FIN,
     EVENT_CLIENT_RST,
-    EVENT_CLOSE_FIN, /* the server closed */
+    EVENT_CLOSE_FIN,    /* the server closed */
     EVENT_CLOSE_ABRUPT, /* over TLS, without close_notify */
     EVENT_CLOSE_RST,
     EVENT_WAIT_LIMIT,
@@ -273,6 +273,9 @@ void transcript_bad_request(struct moment at, enum event_kind kind, const char *
 
 void transcript_tls(struct moment at, const struct tls_facts *facts);
 void transcript_tls_failed(struct moment at, const struct tls_failure *failure);
+
+/* Appends what another transcript has noted of a connection, as that of `at.conn`. */
+void transcript_adopt(struct moment at, const struct transcript *early);
 
 /* Walks the records: NULL before the first, NULL after the last. */
 struct transcript_cursor {

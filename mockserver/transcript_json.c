@@ -301,7 +301,8 @@ static void write_members(struct transcript_writer *writer, const struct event *
     case EVENT_CLOSE_ABRUPT:
     case EVENT_CLOSE_RST:
         json_key_text(json, "by", "server");
-        json_key_text(json, "how", event->kind == EVENT_CLOSE_FIN      ? "fin"
+        json_key_text(json, "how",
+                      event->kind == EVENT_CLOSE_FIN      ? "fin"
                       : event->kind == EVENT_CLOSE_ABRUPT ? "abrupt"
                                                           : "rst");
         return;

@@ -325,6 +325,9 @@ void transcript_write_reply(struct transcript_writer *writer, const struct event
     json_key_int(json, "len", reply->len);
     if (reply->kept == reply->len) {
         write_framed(writer, reply, 0);
+    } else {
+        struct octets_span whole = {.end = reply->len, .class = OCTETS_FRAMING};
+        write_spans(json, &(struct octets_spans){&whole, 1, 1});
     }
     json_key_text(json, "alone", "n/a");
     json_key_null(json, "unread_before");
