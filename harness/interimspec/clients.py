@@ -125,8 +125,11 @@ class Row:
         folders = [self.manifest.here, self.manifest.helpers]
         if self.manifest.has_tool:
             folders.append(self.manifest.clients_dir / "_command")
+        for name in self.manifest.install.files:
+            if name.startswith("../"):  # Kotlin and Scala borrow from Java
+                folders.append(self.manifest.here.parent / name.removeprefix("../"))
         for folder in dict.fromkeys(folders):
-            for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+            for path in sorted(folder.rglob("*")) if folder.is_dir() else (folder,):
                 if path.is_file() and "__pycache__" not in path.parts:
                     digest.update(f"{path.relative_to(folder.parent)}\0".encode())
                     digest.update(path.read_bytes())

@@ -168,6 +168,52 @@ def test_java_sources_are_compiled(tmp_path: Path) -> None:
         install.ensure(row, tmp_path / "build")
 
 
+def test_maven_is_told_where_jars_go_and_finds_the_version_in_its_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A stand-in: what Maven itself does needs a registry.
+    bin_dir = tmp_path / "bin"
+    bin_dir.mkdir()
+    (bin_dir / "mvn").write_text(
+        '#!/bin/sh\necho "$@" > told; grep -q "<version>1.0<" pom.xml || exit 3\n'
+        "mkdir -p lib target/classes\n"
+    )
+    (bin_dir / "mvn").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin_dir}:/usr/bin:/bin")
+    folder = tmp_path / "sample"
+    folder.mkdir()
+    (folder / "Adapter.java").write_text("")
+    values = {"language": "Java", "method": "maven", "command": '["java", "-cp", "{env}/lib/*"]'}
+    row = row_with(folder, files='["Adapter.java"]', **values)
+    with pytest.raises(NotInstalled, match=r"must hold a pom\.xml"):
+        install.ensure(row, tmp_path / "build")
+    (folder / "pom.xml").write_text("<project><version>{version}</version></project>")
+    row = row_with(folder, files='["pom.xml", "Adapter.java"]', **values)
+    env = install.ensure(row, tmp_path / "build")
+    told = (env.path / "told").read_text().split()
+    assert "compile" in told
+    assert any(word.startswith("-DoutputDirectory=") and word.endswith("/lib") for word in told)
+    (folder / "pom.xml").write_text("<project><version>2.0</version></project>")
+    with pytest.raises(NotInstalled, match=r"mvn ended with 3"):
+        install.ensure(row, tmp_path / "build")
+
+
+def test_what_an_adapter_borrows_is_part_of_its_hash(tmp_path: Path) -> None:
+    borrowed = tmp_path / "_java"
+    borrowed.mkdir()
+    (borrowed / "Adapter.java").write_text("class Adapter {}\n")
+    row = row_with(
+        tmp_path / "sample",
+        language="Kotlin",
+        method="maven",
+        files='["../_java"]',
+        command='["java", "-cp", "{env}/lib/*"]',
+    )
+    before = row.adapter_sha256()
+    (borrowed / "Adapter.java").write_text("class Adapter { int x; }\n")
+    assert row.adapter_sha256() != before
+
+
 @pytest.mark.skipif(shutil.which("npm") is None, reason="no npm here")
 def test_npm_needs_a_lock_and_runs_no_scripts(tmp_path: Path) -> None:
     folder = tmp_path / "sample"
