@@ -352,5 +352,7 @@ def test_diff_names_what_changed(project: Project) -> None:
     project.run()
     done = project.command("diff", first)
     assert done.returncode == 1
-    assert re.search(r"good@1.0::one\[h1\]: pass \(final, \w+\) -> \w+ \(interim", done.stdout)
+    assert "good 1.0: 1 worse, " in done.stdout
+    assert "now handed an interim response over as the answer" in done.stdout
+    assert "before: delivered the final response (pass)\n      one\n" in done.stdout
     assert project.command("diff", first, first).returncode == 0

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from interimspec.report import write_reports
+from interimspec.report import load_report, write_reports
+from interimspec.report.html import data
 from interimspec.report.html.embed import safe_json
 from interimspec.report.html.markup import el, raw
 from tests import report_factory as factory
@@ -282,3 +283,23 @@ def test_hostile_text_does_nothing_in_a_browser(tmp_path: Path) -> None:
     assert "onerror=alert(1)" in panel
     assert "<img" not in dom
     assert len(re.findall(r"<svg[ >]", dom)) == 1
+
+
+def test_a_page_that_would_be_too_large_holds_the_evidence_that_tells_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stories = tuple(
+        factory.Story("curl", version, "C", takes)
+        for version, takes in (("1.0", "takes"), ("1.10", "takes"), ("1.9", "skips"))
+    )
+    report = load_report([factory.write_run(tmp_path, stories=stories)])
+    assert data.with_evidence(report) == set(report.cases)
+    findings = [case for case in report.cases.values() if case.grade in ("danger", "fail")]
+    newest = {(c.row, c.column) for c in findings if c.row.version == "1.10"}
+    assert newest
+    monkeypatch.setattr(data, "PAGE_OCTETS", 0)
+    monkeypatch.setattr(data, "LEAST_WITH_EVIDENCE", len(newest))
+    assert data.with_evidence(report) == newest
+    monkeypatch.setattr(data, "LEAST_WITH_EVIDENCE", 1)
+    ((row, column),) = data.with_evidence(report)
+    assert (report.cases[row, column].grade, row.version) == ("danger", "1.10")

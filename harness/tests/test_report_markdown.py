@@ -24,7 +24,7 @@ def test_the_summary_comes_first(tmp_path: Path) -> None:
     assert "- **Survive 102 (3):** [curl 7.88.1](#curl@7.88.1), [httpx 0.28.1]" in head
     assert "- **Hand out wrong answers after a 102 (1):** [requests 2.34.2]" in head
     assert re.search(
-        r"\| \[requests 2.34.2\].* \| Python \| \*\*wrong answers\*\* \| 0 of 4 \|", head
+        r"\| \[requests 2.34.2\].* \| Python \| \*\*wrong answers\*\* \|  \| 0 of 4 \|", head
     )
 
 
@@ -109,7 +109,7 @@ def test_client_text_builds_no_markup(tmp_path: Path) -> None:
     assert "](javascript:" not in text.replace("\\]\\(", "")
     tables = [line for line in text.splitlines() if line.startswith("| ")]
     for line in tables:
-        assert len(re.findall(r"(?<!\\)\|", line)) in {3, 4, 9}, line
+        assert len(re.findall(r"(?<!\\)\|", line)) in {3, 4, 10}, line
     assert not [line for line in text.splitlines() if line.startswith("# x")]
 
 
@@ -125,3 +125,20 @@ def test_files_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
         write_reports([run], blocked / "x", embargo=None, local=False, formats={"markdown"})
     with pytest.raises(ReportError, match="unknown report format 'pdf'; there are markdown, html"):
         write_reports([run], out, embargo=None, local=False, formats={"pdf"})
+
+
+def test_older_versions_stand_behind_the_newest(tmp_path: Path) -> None:
+    stories = tuple(
+        factory.Story("curl", version, "C", takes)
+        for version, takes in (("1.9", "skips"), ("1.0", "takes"), ("1.10", "skips"))
+    )
+    text = page(factory.write_run(tmp_path, stories=stories))
+    assert "What 1 client in 3 versions or configurations" in text
+    rows = [line for line in text.splitlines() if line.startswith("| [curl")]
+    assert all(line.startswith("| [curl 1.10](#curl@1.10) |") for line in rows)
+    assert "| survives | the same since 1.9; 1.0: **wrong answers** |" in rows[0]
+    assert "<summary>curl 1.9: 0 cells are not as in 1.10</summary>" in text
+    old = text.split('<a id="curl@1.0"></a>')[1].split("</details>")[0]
+    assert "- **danger** `single-102`: " in old
+    assert "no-interim" not in old  # as in the newest
+    assert text.index('<a id="curl@1.9"></a>') < text.index('<a id="curl@1.0"></a>')

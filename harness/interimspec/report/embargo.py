@@ -201,7 +201,7 @@ def _cell(name: str) -> tuple[str, str]:
     return scenario, rest.removesuffix("]") or "h1"
 
 
-_SECTION = re.compile(r"^### .*<a id=\"([^\"]+)\"></a>")
+_SECTION = re.compile(r"^#{3,4} .*<a id=\"([^\"]+)\"></a>")
 _FINDING = re.compile(r"^- \*\*(\w+)\*\* `([^`]+)`")
 _ROW = re.compile(r"^\| \[[^\]]*\]\(#([^@)]+)@[^)]*\) \| (.*) \|$")
 _TELLING = frozenset({"danger", "fail", "warn"})

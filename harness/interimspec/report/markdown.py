@@ -7,11 +7,22 @@ changes is a client that changed.
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from . import summary
-from .model import FINDINGS, GRADES, UNDECIDED, Case, Client, ColumnId, Report, ScenarioInfo
+from .model import (
+    FINDINGS,
+    GRADES,
+    UNDECIDED,
+    Case,
+    Client,
+    ColumnId,
+    Report,
+    RowId,
+    ScenarioInfo,
+)
 from .safe import code_markdown, escape_markdown, safe_link
 from .words import CLASS_WORDS, CONNECTION_WORDS, GRADE_WORDS, OUTCOME_WORDS, count_of, plain
 
@@ -36,6 +47,14 @@ _MATRIX_SIGNS = {
     "unsupported": "–",
     "withheld": "withheld",
     "pass": "✓",
+}
+
+
+_VERDICTS = {
+    "survives": "survives",
+    "fails": "**fails**",
+    "poisoned": "**wrong answers**",
+    "undecided": "not decided",
 }
 
 
@@ -71,7 +90,9 @@ def _link(client: Client) -> str:
 
 
 def _by_name(report: Report) -> list[Client]:
-    return sorted(report.clients, key=lambda client: client.row.sort_key())
+    """One row for each client and configuration: its newest version."""
+    newest = [client for client in report.clients if report.is_newest(client.row)]
+    return sorted(newest, key=lambda client: client.row.sort_key())
 
 
 def _column_code(column: ColumnId) -> str:
@@ -85,9 +106,12 @@ def _intro(report: Report) -> Iterator[str]:
     yield "# What HTTP clients do with interim responses"
     yield ""
     yield (
-        f"What {count_of(len(report.clients), 'client')} did with interim (1xx) responses, 102 "
-        f"Processing above all, in {count_of(len(report.columns), 'scenario')}{by}. Made from "
-        "results by `interimspec report`; do not edit."
+        f"What {count_of(len({one.row.client for one in report.clients}), 'client')} in "
+        f"{count_of(len(report.clients), 'version or configuration', 'versions or configurations')}"
+        " did with interim (1xx) responses, 102 Processing above all, in "
+        f"{count_of(len(report.columns), 'scenario')}{by}. Tables show the newest version; what "
+        "was different in older ones stands with each client. Made from results by "
+        "`interimspec report`; do not edit."
     )
     yield ""
     if report.partial:
@@ -96,7 +120,8 @@ def _intro(report: Report) -> Iterator[str]:
 
 
 def _survivors(report: Report) -> Iterator[str]:
-    standings = sorted(summary.standings(report), key=lambda s: s.client.row.sort_key())
+    every = {s.client.row: s for s in summary.standings(report)}
+    standings = [every[client.row] for client in _by_name(report)]
     yield "## Who survives 102 Processing"
     yield ""
     for bucket in reversed(summary.BUCKETS):
@@ -105,20 +130,18 @@ def _survivors(report: Report) -> Iterator[str]:
             title = summary.BUCKET_TITLES[bucket]
             yield f"- **{title} ({len(names)}):** {', '.join(names)}"
     yield ""
-    yield "| Client | Language | 102 | Finals delivered | Poisoned | danger | fail | not measured |"
-    yield "|---|---|---|---|---|---|---|---|"
-    verdicts = {
-        "survives": "survives",
-        "fails": "**fails**",
-        "poisoned": "**wrong answers**",
-        "undecided": "not decided",
-    }
+    yield (
+        "| Client | Language | 102 | Older versions | Finals delivered | Poisoned | danger | fail "
+        "| not measured |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
     for s in standings:
         undecided = sum(s.counts.get(grade, 0) for grade in UNDECIDED)
         cells = [
             _link(s.client),
             escape_markdown(s.client.language),
-            verdicts[s.bucket],
+            _VERDICTS[s.bucket],
+            _older(report, s.client.row, every),
             f"{s.served} of {s.serve_cases}",
             str(s.poisoned_cases),
             str(s.counts.get("danger", 0)),
@@ -133,6 +156,27 @@ def _survivors(report: Report) -> Iterator[str]:
         "request got an answer that was not its own."
     )
     yield ""
+
+
+def _older(report: Report, row: RowId, every: Mapping[RowId, summary.Standing]) -> str:
+    """How older versions stand: `the same since 7.0`, and what it was before."""
+    older = report.older(row)
+    if not older:
+        return ""
+    spans: list[tuple[str, list[str]]] = []  # newest first; versions in a row that stand alike
+    for one in older:
+        bucket = every[one].bucket
+        if not spans or spans[-1][0] != bucket:
+            spans.append((bucket, []))
+        spans[-1][1].append(one.version)
+    words: list[str] = []
+    for bucket, versions in spans:
+        span = versions[0] if len(versions) == 1 else f"{versions[-1]} to {versions[0]}"
+        if bucket == every[row].bucket and bucket == spans[0][0] and not words:
+            words.append(f"the same since {escape_markdown(versions[-1])}")
+        else:
+            words.append(f"{escape_markdown(span)}: {_VERDICTS[bucket]}")
+    return "; ".join(words)
 
 
 def _legend(report: Report) -> Iterator[str]:
@@ -208,6 +252,57 @@ def _clients(report: Report) -> Iterator[str]:
             for case in order:
                 yield _finding(report, case)
         yield ""
+        for row in report.older(client.row):
+            yield from _older_version(report, row)
+
+
+def _older_version(report: Report, row: RowId) -> Iterator[str]:
+    """An older version, folded: only where it is not as the newest."""
+    client = next(one for one in report.clients if one.row == row)
+    newest = report.newest(row)
+    cases = sorted(report.cases_of(row), key=lambda case: case.column)
+    counts = {g: sum(c.grade == g for c in cases) for g in GRADES}
+    other = [case for case in cases if not _alike(case, report.case(newest, case.column))]
+    shown = [c for c in other if c.grade in FINDINGS | {"warn", "withheld"}]
+    well = [
+        case
+        for case in other
+        if case.grade in ("pass", "info")
+        and (new := report.case(newest, case.column)) is not None
+        and new.grade in FINDINGS | {"warn"}
+    ]
+    yield "<details>"
+    title = html.escape(f"{client.title} {row.version}")
+    differ = "1 cell is" if len(other) == 1 else f"{len(other)} cells are"
+    yield f"<summary>{title}: {differ} not as in {html.escape(newest.version)}</summary>"
+    yield ""
+    yield f'#### {_name(client)} <a id="{anchor(client)}"></a>'
+    yield ""
+    yield "- Results: " + ", ".join(f"{n} {grade}" for grade, n in counts.items() if n)
+    if client.stack:
+        names = (f"{item.name} {item.version}" for item in client.stack)
+        yield f"- Stack: {', '.join(escape_markdown(name) for name in names)}"
+    if well:
+        codes = ", ".join(_column_code(case.column) for case in well)
+        yield f"- Well in this version, and not in {escape_markdown(newest.version)}: {codes}"
+    for case in sorted(shown, key=lambda c: (GRADES.index(c.grade), c.column)):
+        yield _finding(report, case)
+    yield ""
+    yield "</details>"
+    yield ""
+
+
+def _alike(case: Case, other: Case | None) -> bool:
+    """Whether two versions did the same, as far as that is known of both."""
+    if other is None:
+        return False
+    if case.grade in UNDECIDED or other.grade in UNDECIDED:
+        return True
+    return (case.grade, case.outcome, case.connection) == (
+        other.grade,
+        other.outcome,
+        other.connection,
+    )
 
 
 def _about(client: Client) -> Iterator[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,29 @@ class Report:
         return [
             case for column in self.columns if (case := self.cases.get((row, column))) is not None
         ]
+
+    def newest(self, row: RowId) -> RowId:
+        """The newest version of the row's client, in the row's configuration."""
+        return self._newest[row.client, row.variant]
+
+    def is_newest(self, row: RowId) -> bool:
+        """Whether the row speaks for its client; older versions stand behind it."""
+        return self.newest(row) == row
+
+    def older(self, row: RowId) -> list[RowId]:
+        """The older versions of a client in the same configuration, newest first."""
+        same = [
+            client.row
+            for client in self.clients
+            if (client.row.client, client.row.variant) == (row.client, row.variant)
+        ]
+        ordered = sorted(same, key=RowId.sort_key)
+        return ordered[: ordered.index(row)][::-1]
+
+    @cached_property
+    def _newest(self) -> Mapping[tuple[str, str], RowId]:
+        rows = sorted((client.row for client in self.clients), key=RowId.sort_key)
+        return {(row.client, row.variant): row for row in rows}
 
     def about_102(self, case: Case) -> bool:
         """Whether the case asks what a client does with correct 102 responses and a final one: not

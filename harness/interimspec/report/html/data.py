@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..load import load_evidence
-from ..model import GRADES, Client, Report, Requirement, ScenarioInfo
+from ..model import (
+    FINDINGS,
+    GRADES,
+    Case,
+    Client,
+    ColumnId,
+    Report,
+    Requirement,
+    RowId,
+    ScenarioInfo,
+)
 from ..safe import safe_link, visible_lines
 from ..words import BYTE_CLASS_WORDS, CLASS_WORDS, CONNECTION_WORDS, GRADE_WORDS, OUTCOME_WORDS
 from . import evidence as evidence_view
@@ -99,13 +109,48 @@ def _client(client: Client) -> dict[str, Any]:
     }
 
 
+PAGE_OCTETS = 15_000_000  # what a page may weigh
+CELL_OCTETS = 170  # of the table and the data, for each cell; measured, as the next
+EVIDENCE_OCTETS = 800  # of the packed evidence of a cell
+LEAST_WITH_EVIDENCE = 2000
+
+
+def with_evidence(report: Report) -> frozenset[tuple[RowId, ColumnId]]:
+    """The cells whose evidence goes into the page: all, or those that tell most where all would
+    make the page too large to open. `interimspec explain` shows the others."""
+    room = (PAGE_OCTETS - CELL_OCTETS * len(report.cases)) // EVIDENCE_OCTETS
+    room = max(room, LEAST_WITH_EVIDENCE)
+    chosen = [case for case in report.cases.values() if case.grade != "withheld"]
+    for tells in (_is_no_pass, _is_news, _is_finding_of_newest):
+        if len(chosen) <= room:
+            break
+        chosen = [case for case in chosen if tells(report, case)]
+    chosen.sort(key=lambda case: (GRADES.index(case.grade), case.row.sort_key(), case.column))
+    return frozenset((case.row, case.column) for case in chosen[:room])
+
+
+def _is_no_pass(report: Report, case: Case) -> bool:
+    return case.grade not in ("pass", "unsupported")
+
+
+def _is_news(report: Report, case: Case) -> bool:
+    """Not what the newest version does as well."""
+    newest = report.case(report.newest(case.row), case.column)
+    return newest is None or newest is case or newest.outcome != case.outcome
+
+
+def _is_finding_of_newest(report: Report, case: Case) -> bool:
+    return case.grade in FINDINGS and report.is_newest(case.row)
+
+
 def evidence_blocks(report: Report) -> list[Html]:
     blocks = []
+    chosen = with_evidence(report)
     for number, client in enumerate(report.clients):
         cases = (
             (column_key(case.column), case, *load_evidence(case))
             for case in report.cases_of(client.row)
-            if case.grade != "withheld"
+            if (case.row, case.column) in chosen
         )
         blocks.append(packed_block(f"evidence-{number}", evidence_view.columns_views(cases)))
     return blocks

@@ -110,7 +110,7 @@ async function cellPanel(row, index) {
   if (cell.grade === "withheld") return parts;
   try {
     const view = (await unpack(row.block))[column.key];
-    parts.push(view ? evidenceView(view, column.scenario) : el("p", {}, "There is no evidence for this cell."));
+    parts.push(view ? evidenceView(view, column.scenario) : el("p", {}, "The evidence of this cell is not in this page. To see it: ", el("code", {}, `interimspec explain '${row.key}' ${column.scenario}`)));
   } catch (error) {
     parts.push(el("p", { class: "banner" }, `The evidence cannot be shown: ${error.message}.`));
   }
