@@ -13,7 +13,9 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import select
+import shutil
 import signal
 import socket
 import statistics
@@ -222,6 +224,107 @@ def print_throughput(found: dict[str, list[Throughput]]) -> None:
         )
 
 
+H2_STREAMS = 100
+H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4" + bytes(5)
+
+
+def h2_request(path: str, stream: int) -> bytes:
+    """HEADERS that ask for a path: literals, without Huffman coding."""
+    fields = {":method": "GET", ":scheme": "http", ":path": path, ":authority": "bench"}
+    block = b"".join(
+        b"\0" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
+        for name, value in fields.items()
+    )
+    return len(block).to_bytes(3, "big") + b"\1\5" + stream.to_bytes(4, "big") + block
+
+
+def h2_load(arguments: argparse.Namespace, process: Process, url: str) -> Throughput:
+    """h2load counts a response of 102 and 200 as one request, whatever it says of its status."""
+    count = arguments.requests
+    before, _ = process.schedstat()
+    done = subprocess.run(
+        ["h2load", "-n", str(count), "-c", "1", "-m", str(H2_STREAMS), url],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    used = process.schedstat()[0] - before
+    rate = re.search(r"finished in [^,]*, ([0-9.]+) req/s", done.stdout)
+    if rate is None or f"{count} succeeded" not in done.stdout:
+        raise Malfunction(f"h2load: {done.stdout.strip()[-300:]} {done.stderr.strip()[-300:]}")
+    return Throughput(float(rate[1]), used / 1000 / count)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def h2_throughput(arguments: argparse.Namespace, folder: Path) -> None:
+    nghttpd = shutil.which("nghttpd") or shutil.which("nghttpd", path="/usr/sbin")
+    if nghttpd is None or shutil.which("h2load") is None:
+        print("h2: not measured; apt-get install nghttp2-client nghttp2-server")
+        return
+    (folder / "index.html").write_text("interimspec bench-single h2 start #0\n")
+    port = free_port()
+    other = Process([nghttpd, "--no-tls", "-n", "1", "-d", folder, str(port)])
+    off = Server(arguments.build, folder, "--no-realtime", "--no-transcripts")
+    on = Server(arguments.build, folder, "--no-realtime")
+    found: dict[str, list[Throughput]] = {"nghttpd": [], "off": [], "on": []}
+    with running(other), running(off), running(on):
+        time.sleep(0.3)
+        for number in range(arguments.rounds):
+            run = f"h2-{number}"
+            for server in (off, on):
+                server.new_run("bench-single", run)
+            found["nghttpd"].append(
+                h2_load(arguments, other, f"http://127.0.0.1:{port}/index.html")
+            )
+            for name, server in (("off", off), ("on", on)):
+                url = f"http://127.0.0.1:{server.port}/bench-single/{run}"
+                found[name].append(h2_load(arguments, server, url))
+                server.ask("DELETE", f"/runs/{run}")
+    titles = {
+        "nghttpd": "nghttpd, a 200 alone",
+        "off": "mock server, h2, transcripts off",
+        "on": "mock server, h2, transcripts on",
+    }
+    for which, values in found.items():
+        print(
+            f"{titles[which]:34} {median(values, 'per_second'):9,.0f} requests/s on one connection"
+            f"   {median(values, 'cpu_us'):5.2f} us of processor time each"
+        )
+
+
+def h2_memory(arguments: argparse.Namespace, folder: Path) -> None:
+    server = Server(arguments.build, folder, "--no-transcripts")
+    count = arguments.connections // 50
+    with running(server), contextlib.ExitStack() as stack:
+        path = server.new_run("bench-waiting", "wait")
+        clients = []
+        before = server.memory()
+        for _ in range(count):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            client.sendall(H2_PREFACE)
+            clients.append(client)
+        time.sleep(0.5)
+        idle = server.memory()
+        for client in clients:
+            client.sendall(b"".join(h2_request(path, 2 * i + 1) for i in range(H2_STREAMS)))
+        time.sleep(1.0)
+        busy = server.memory()
+        for client in clients:
+            interims = client.recv(1 << 16).count(b"102")
+            if interims != H2_STREAMS:
+                raise Malfunction(f"memory: {interims} interim responses, not {H2_STREAMS}")
+    connection = (idle[0] - before[0]) / count
+    stream = (busy[0] - idle[0]) / count / H2_STREAMS
+    print(f"memory per connection at rest, h2: {connection:.0f} octets (Rss)")
+    print(f"memory per waiting stream, h2: {stream:.0f} octets (Rss)")
+
+
 def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
@@ -309,14 +412,15 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=0.5, help="of load per turn (0.5)")
     parser.add_argument("--lateness-rounds", type=int, default=3, help="of 10 s each (3)")
     parser.add_argument("--connections", type=int, default=10_000, help="that wait (10000)")
+    parser.add_argument("--requests", type=int, default=20_000, help="per turn on h2 (20000)")
     parser.add_argument(
-        "--only", choices=["throughput", "lateness", "memory"], action="append", default=[]
+        "--only", choices=["throughput", "lateness", "memory", "h2"], action="append", default=[]
     )
     return parser.parse_args()
 
 
 def bench(arguments: argparse.Namespace, folder: Path) -> None:
-    chosen = arguments.only or ["throughput", "lateness", "memory"]
+    chosen = arguments.only or ["throughput", "lateness", "memory", "h2"]
     print(f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f}")
     if "throughput" in chosen:
         print_throughput(throughput(arguments, folder))
@@ -326,6 +430,9 @@ def bench(arguments: argparse.Namespace, folder: Path) -> None:
     if "memory" in chosen:
         memory(arguments, folder, "transcripts off", "--no-transcripts")
         memory(arguments, folder, "transcripts on")
+    if "h2" in chosen:
+        h2_throughput(arguments, folder)
+        h2_memory(arguments, folder)
 
 
 def main() -> int:
