@@ -125,6 +125,8 @@ def drain(
 
 def player(tool: Tool, told: Told) -> Any:
     def play(plan: Any) -> None:
+        if "h2c" not in tool.http:
+            plan.refuse_h2c()
         with tempfile.TemporaryDirectory(prefix="interimspec-") as name:
             folder = Path(name)
             for launch in launches(tool, plan, folder):

@@ -76,6 +76,7 @@ def _words_of(tool: Tool, plan: Any, requests: list[Any], body: Path, folder: Pa
 def _options(tool: Tool, plan: Any, request: Any, body: Path, folder: Path) -> list[str]:
     places = {"body": str(body), "folder": str(folder), "mark": MARK.decode()}
     argv = _fill(tool.request, places)
+    argv += tool.http.get("h2c" if plan.is_h2c else plan.http, ())
     for key, words in tool.timers.items():
         if request.timers[key] is not None:
             argv += _fill(words, _timer_values(request.timers[key]))

@@ -53,6 +53,7 @@ class Tool:
     url: tuple[str, ...] = ("{url}",)
     url_first: bool = False  # fields and content come after the URL
     header: tuple[str, ...] = ()
+    http: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # "1.1", "2", "h2c"
     methods: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     body: tuple[str, ...] = ()  # {file}
     expect_continue: tuple[str, ...] = ()
@@ -100,6 +101,7 @@ def _read_tool(table: Table) -> Tool:
         url=table.texts("url", ("{url}",)),
         url_first=table.flag("url_first", False),
         header=table.texts("header", ()),
+        http=_words(table.table("http")),
         methods=_words(table.table("methods")),
         body=table.texts("body", ()),
         expect_continue=table.texts("expect_continue", ()),

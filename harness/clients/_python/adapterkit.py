@@ -255,9 +255,14 @@ class Plan:
         self.requests = [Request(self, request) for request in values["requests"]]
         self._first_at: float | None = None
 
+    @property
+    def is_h2c(self) -> bool:
+        """Whether it asks for HTTP/2 without TLS."""
+        return self.http == "2" and self.requests[0].url.startswith("http:")
+
     def refuse_h2c(self) -> None:
         """For clients that speak HTTP/2 over TLS only."""
-        if self.http == "2" and self.requests[0].url.startswith("http:"):
+        if self.is_h2c:
             raise Unsupported("http", "2 without TLS")
 
     def wait_before(self, request: Request) -> float:
