@@ -62,12 +62,12 @@ sealed class DotNetHttpClient : Adapter
     // What SendAsync() and the content's stream are documented to throw.
     protected override bool IsTold(Exception error)
     {
-        return error is HttpRequestException || error is TaskCanceledException || error is IOException;
+        return error is HttpRequestException || error is OperationCanceledException || error is IOException;
     }
 
     protected override string KindOf(Exception error)
     {
-        if (error is TaskCanceledException) return "timeout";
+        if (error is OperationCanceledException) return "timeout";
         string reason = HttpRequestErrorOf(error) ?? (error.InnerException == null ? null : HttpRequestErrorOf(error.InnerException));
         switch (reason)
         {
@@ -175,11 +175,17 @@ sealed class DotNetHttpClient : Adapter
             return message;
         }
 
+        // As text: read one by one, a field with a syntax of its own, such as Server, comes in pieces.
         static IEnumerable<KeyValuePair<string, string>> Fields(HttpResponseMessage response)
         {
-            return from field in response.Headers.Concat(response.Content.Headers)
-                   from value in field.Value
-                   select new KeyValuePair<string, string>(field.Key, value);
+            string text = response.Headers.ToString() + response.Content.Headers.ToString();
+            foreach (string line in text.Split(new[] { '\n' }, StringSplitOptions.RemoveEmptyEntries))
+            {
+                int colon = line.IndexOf(':');
+                if (colon > 0)
+                    yield return new KeyValuePair<string, string>(
+                        line.Substring(0, colon), line.Substring(colon + 1).Trim());
+            }
         }
     }
 }

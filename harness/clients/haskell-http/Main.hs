@@ -5,7 +5,7 @@
 module Main (main) where
 
 import qualified AdapterKit as Kit
-import Control.Exception (Exception, fromException, throwIO)
+import Control.Exception (ErrorCall, Exception, evaluate, fromException, throwIO, try)
 import Data.Aeson ((.=))
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Char8 as C
@@ -38,8 +38,12 @@ send request report = do
       size = [Header HdrContentLength (show (B.length content)) | Just _ <- [Kit.body request]]
       given = [Header (nameOf (C.unpack n)) (C.unpack v) | (n, v) <- Kit.headers request]
       message = Request uri (methodOf (C.unpack (Kit.method request))) (size ++ given) content
-  simpleHTTP message >>= either (throwIO . Told) told
+  simpleHTTP message >>= either failed told
  where
+  -- What ErrorMisc says cannot always be evaluated, which must not be taken for a failure of its own.
+  failed raised = do
+    shown <- try (evaluate (length (show raised)))
+    throwIO (Told (either (\e -> ErrorMisc (takeWhile (/= '\n') (show (e :: ErrorCall)))) (const raised) shown))
   told answer = do
     let (a, b, c) = rspCode answer
         pair (Header n v) = (C.pack (show n), C.pack v)

@@ -3,7 +3,8 @@
 % http_open/3 of SWI-Prolog's library(http/http_open), and the stream that it gives read to its end.
 
 :- use_module(library(http/http_open)).
-:- use_module(library(http/http_client)).
+% Without it requests say HTTP/1.0.
+:- use_module(library(http/http_chunked)).
 :- use_module(library(readutil)).
 :- use_module(library(base64)).
 :- prolog_load_context(directory, Here),
