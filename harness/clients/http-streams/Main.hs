@@ -47,7 +47,7 @@ send kept request report = do
  where
   exchange connection target = do
     let message = buildRequest1 $ do
-          http (read (C.unpack (Kit.method request))) target
+          http (methodOf (Kit.method request)) target
           mapM_ (uncurry setHeader) (Kit.headers request)
           mapM_ (setContentLength . fromIntegral . B.length) (Kit.body request)
     sendRequest connection message $ case Kit.body request of
@@ -58,6 +58,12 @@ send kept request report = do
         (retrieveHeaders (getHeaders answer))
       Kit.content report B.empty
       Streams.mapM_ (Kit.content report) content >>= Streams.skipToEof
+
+-- | Read knows the methods with constructors of their own.
+methodOf :: B.ByteString -> Method
+methodOf word = case reads (C.unpack word) of
+  [(known, "")] -> known
+  _ -> Method word
 
 failure :: SomeException -> Maybe Kit.Failure
 failure raised
