@@ -35,6 +35,9 @@ static void set_peer(struct conn *conn, const struct sockaddr_storage *peer)
 static unsigned offered_protocols(const struct run *run)
 {
     unsigned served = run ? run->transport : (unsigned)(TRANSPORT_H1S | TRANSPORT_H2);
+    if (served & TRANSPORT_H1) {
+        served = TRANSPORT_H1S; /* inside a tunnel */
+    }
     return (served & TRANSPORT_H1S ? TLS_ALPN_HTTP11 : 0) |
            (served & TRANSPORT_H2 && protocol_over(TRANSPORT_H2) ? TLS_ALPN_H2 : 0);
 }
@@ -77,7 +80,7 @@ static void begin_protocol(struct conn *conn, int64_t now_ns)
     }
     conn->state = CONN_OPEN;
     open_protocol(conn);
-    if (conn->is_leased && conn->run && !conn->run->ended) {
+    if (conn->is_leased && conn->run && !conn->run->ended && !conn->is_tunnel) {
         exchange_at_accept(conn, now_ns);
     }
 }
@@ -131,6 +134,38 @@ static void establish(struct conn *conn, int64_t now_ns)
     }
 }
 
+/* ---- tunnels ---- */
+
+static bool begins_like_tls(const struct conn *conn)
+{
+    enum { HANDSHAKE_RECORD = 0x16 };
+    unsigned char first;
+    return recv(conn->transport.fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1 &&
+           first == HANDSHAKE_RECORD;
+}
+
+/* Whether what follows a CONNECT (RFC 9110 9.3.6) is for the origin at the other end of the tunnel,
+ * which we are too. A client that speaks before the CONNECT has been answered waits until then. */
+static bool enter_tunnel(struct conn *conn, int64_t now_ns)
+{
+    if (!conn->is_tunnel || conn->state != CONN_OPEN || conn->transport.tls ||
+        !begins_like_tls(conn)) {
+        return false;
+    }
+    conn->is_early = conn->first != NULL;
+    if (conn->is_early) {
+        return true;
+    }
+    protocol_close(conn->protocol);
+    conn->protocol = NULL;
+    conn->received_outside = conn->received;
+    conn->transport_bit = TRANSPORT_H1S;
+    open_transport(conn, conn->transport.fd, conn->run);
+    conn->state = CONN_HANDSHAKE;
+    establish(conn, now_ns);
+    return conn->state != CONN_OPEN;
+}
+
 void conn_new(struct server *server, int fd, const struct conn_origin *origin)
 {
     int64_t now_ns = clock_monotonic_ns();
@@ -168,6 +203,7 @@ static int wanted_events(const struct conn *conn)
         return conn->transport.wants_write ? EV_WRITE : EV_READ;
     }
     bool reads = (conn->reading || conn->state == CONN_ENDING) && !conn->client_fin &&
+                 !conn->is_early &&
                  ((!conn->is_full && buf_len(&conn->replies) <= CONN_MAX_REPLIES) ||
                   conn->state == CONN_ENDING);
     return (reads ? EV_READ : 0) | (conn->backlog ? EV_WRITE : 0);
@@ -397,7 +433,8 @@ void conn_read(struct conn *conn, int64_t now_ns)
     if (conn->state == CONN_HANDSHAKE) {
         establish(conn, now_ns);
     }
-    if (conn->state == CONN_HANDSHAKE || conn->state == CONN_DEAD || conn->client_fin) {
+    if (conn->state == CONN_HANDSHAKE || conn->state == CONN_DEAD || conn->client_fin ||
+        enter_tunnel(conn, now_ns)) {
         return;
     }
     for (int reads = 0; reads < CONN_READS && read_once(conn, now_ns); reads++) {
@@ -591,6 +628,9 @@ void conn_advance(struct conn *conn, int64_t now_ns)
         return;
     }
     remove_finished(conn);
+    if (!conn->first) {
+        conn->is_early = false;
+    }
     if (conn->state == CONN_OPEN && conn->client_fin && !conn->first) {
         conn_end(conn, now_ns, CONN_LINGER_NS);
     }

@@ -136,6 +136,7 @@ struct conn {
     struct buf replies;            /* owned; what the protocol has to say for itself */
     uint64_t received, sent;
     uint64_t received_before, sent_before; /* it was of this run */
+    uint64_t received_outside;             /* before its protocol began: outside the tunnel */
     int64_t accepted_ns, established_ns;
     int64_t now_ns;   /* of the read under way, for what the protocol calls back */
     int64_t left_ns;  /* when octets last left; 0: never */
@@ -151,6 +152,8 @@ struct conn {
     uint8_t transport_bit; /* enum transport_bit; on a shared port for TLS, ALPN may change it */
     bool peer_is_v6 : 1;
     bool is_leased : 1; /* run came from the port */
+    bool is_tunnel : 1; /* a CONNECT has come: what follows it may be TLS */
+    bool is_early : 1;  /* TLS has begun in a tunnel that is not there yet: it waits unread */
     bool reading : 1;   /* no script has switched it off */
     bool client_fin : 1;
     bool is_deaf : 1; /* what is received means nothing any more */

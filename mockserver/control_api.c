@@ -225,9 +225,7 @@ static void write_run(const struct server *server, const struct run *run,
                host, run->port, run->scenario->id, run->token);
     buf_append(&text, "", 1);
     json_key_text(&json, "url", text.data + text.start);
-    if (is_tls) {
-        json_key_text(&json, "ca_file", server->ca_file);
-    }
+    json_key_text(&json, "ca_file", server->ca_file);
     json_end_object(&json);
     buf_append_str(&answer->content, "\n");
     buf_fini(&text);

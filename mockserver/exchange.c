@@ -151,7 +151,7 @@ static void note_request(struct conn *conn, const struct exchange *exchange,
         .params = exchange->params,
         .param_count = exchange->run ? exchange->run->scenario->param_count : 0,
         .head = head->raw,
-        .offset = head->offset -
+        .offset = conn->received_outside + head->offset -
                   (head->offset < conn->received_before ? head->offset : conn->received_before),
         .stream = head->stream,
         .data_max = head->data_max,
@@ -218,6 +218,7 @@ static void on_head(void *user, const struct request_head *head)
         conn_note(conn, exchange, now_ns, EVENT_UPGRADE_IGNORED);
     }
     if (exchange->is_connect) {
+        conn->is_tunnel = !head->stream;
         conn_note(conn, exchange, now_ns, EVENT_TUNNEL);
     }
     tell_next_request(conn);

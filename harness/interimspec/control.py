@@ -38,7 +38,7 @@ class Lease:
     scenario: str
     port: int
     url: str
-    ca_file: str | None = None  # the certificate to trust, where the run speaks TLS
+    ca_file: str | None = None  # the certificate to trust, for TLS on this port or in a tunnel
 
 
 @dataclass(frozen=True)

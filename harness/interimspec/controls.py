@@ -462,7 +462,7 @@ def plan_of(
         "plan": run,
         "http": HTTP_OF_TRANSPORT[transport],
         "timers": timers,
-        "ca_file": ca_file,
+        "ca_file": ca_file if transport in TLS_TRANSPORTS else None,
         "proxy": None,
         "body_limit": 65536,
         "requests": requests,

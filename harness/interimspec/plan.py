@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from interimspec.clients import Can
 from interimspec.scenario import RequestSpec, Scenario
@@ -107,6 +108,8 @@ def missing(scenario: Scenario, transport: str, can: Can) -> str | None:
         return "two requests at once"
     if request.expect_continue and not can.expect_continue:
         return "Expect: 100-continue"
+    if request.tunnel and not (can.proxy and can.tls):
+        return "a tunnel through a proxy"
     if request.body_pauses and not can.body_stream:
         return "a body that is sent in parts"
     return None
@@ -144,6 +147,10 @@ def build(
     used = [value for name, value in timers.items() if name != "connect_ms"]
     pauses = sum(milliseconds for _, milliseconds in scenario.request.body_pauses)
     script_ms = (scenario.script_ms or 0) + pauses
+    tunnel = scenario.request.tunnel
+    proxy = _origin_of(url) if tunnel else None
+    if tunnel:  # to the same port: the server is at both ends
+        url = _with_origin(url, f"https://localhost:{urlsplit(url).port}")
     requests = [_main(scenario, url)]
     probe_at = probe_ms = 0
     if probe == "late":
@@ -158,12 +165,21 @@ def build(
         "plan": plan_id,
         "http": HTTP_OF_TRANSPORT[transport],
         "timers": timers,
-        "ca_file": ca_file,
-        "proxy": None,
+        "ca_file": ca_file if tunnel or transport in TLS_TRANSPORTS else None,
+        "proxy": proxy,
         "body_limit": BODY_LIMIT,
         "requests": requests,
     }
     return Built(data, max(used, default=None), script_ms, probe_at, probe_ms)
+
+
+def _origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _with_origin(url: str, origin: str) -> str:
+    return origin + url.removeprefix(_origin_of(url))
 
 
 def wants_probe(probe: str, can: Can) -> bool:

@@ -67,7 +67,9 @@ FACTS: Mapping[str, tuple[str, ...] | None] = {
     "client_reset": ("none", *H2_ERRORS),
     "client_goaway": ("none", *H2_ERRORS),
 }
-REQUEST_KEYS = ("method", "resource", "fields", "body", "body_pauses", "expect_continue")
+REQUEST_KEYS = (
+    "method", "resource", "fields", "body", "body_pauses", "expect_continue", "tunnel",
+)  # fmt: skip
 TIMER_KEYS = ("read", "total")
 EXPECT_KEYS = ("class", "grades", "because", "facts")
 
@@ -96,6 +98,7 @@ class RequestSpec:
     body: bytes | None = None
     body_pauses: tuple[tuple[int, int], ...] = ()  # after so many octets wait so many ms
     expect_continue: bool = False
+    tunnel: bool = False  # over TLS, through a tunnel that a CONNECT asks for first
 
     @property
     def offered_protocols(self) -> frozenset[str]:
@@ -268,7 +271,13 @@ def read_request(reader: Reader, root: Node) -> RequestSpec:
             "expect_continue needs a body: without content the expectation is not allowed "
             "(RFC 9110 10.1.1)",
         )
-    return RequestSpec(method, path, field_list, body, pause_list, continues)
+    tunnel_node = node.get("tunnel")
+    tunnel = False if tunnel_node is None else _read_yes_no(reader, tunnel_node, "tunnel")
+    if tunnel and reader.transports != ("h1",):
+        raise reader.error(
+            node.keys["tunnel"], "tunnel is for transports: [h1]: the tunnel itself is plain"
+        )
+    return RequestSpec(method, path, field_list, body, pause_list, continues, tunnel)
 
 
 def read_timers(reader: Reader, root: Node) -> TimerSpec:

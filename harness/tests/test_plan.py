@@ -129,6 +129,17 @@ def test_a_probe_may_be_another_request(make_scenario: MakeScenario) -> None:
     assert plan.missing(scenario, "h1", Can(methods=("GET",))) == "method PUT"
 
 
+def test_a_tunnel_goes_through_the_server_to_the_server(make_scenario: MakeScenario) -> None:
+    scenario = make_scenario("request: {method: GET, tunnel: yes}\ntransports: [h1]\n")
+    can = replace(ALL, proxy=True, tls=True)
+    data = build(scenario, can, ca_file="/ca.pem").data
+    assert (data["proxy"], data["ca_file"]) == ("http://127.0.0.1:41007", "/ca.pem")
+    assert data["requests"][0]["url"] == "https://localhost:41007/made/r1"
+    assert data["requests"][1]["url"] == "https://localhost:41007/made/r1/probe"
+    assert plan.missing(scenario, "h1", replace(can, tls=False)) == "a tunnel through a proxy"
+    assert build(make_scenario(), can, ca_file="/ca.pem").data["ca_file"] is None
+
+
 def test_a_probe_beside_the_main_request(make_scenario: MakeScenario) -> None:
     scenario = make_scenario("probe: together\n")
     can = replace(ALL, concurrent=True)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import itertools
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -602,3 +604,34 @@ def test_repeated_fields_and_pace(tmp_path: Path) -> None:
         first, final = events(transcript, "send")
         assert transcript["pace"] == 0.1
         assert final["due"] - first["due"] == pytest.approx(15, abs=0.01)
+
+
+def test_tls_inside_a_tunnel(tmp_path: Path) -> None:
+    """102, then 200 to a CONNECT; what follows is TLS, to the same server."""
+    scripts = {
+        "tunnel": """resources:
+  start:
+    - - respond: {status: 102}
+      - respond: {status: 200}
+    - - respond: {status: 200}
+"""
+    }
+    with serving(tmp_path, scripts) as server:
+        run = server.run("tunnel", "r")
+        with socket.create_connection(("127.0.0.1", run["port"]), timeout=10) as plain:
+            plain.sendall(b"CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\n\r\n")
+            answer = b""
+            while answer.count(b"\r\n\r\n") < 2:
+                answer += plain.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 102 ")
+            assert b"\r\n\r\nHTTP/1.1 200 " in answer
+            context = ssl.create_default_context(cafile=run["ca_file"])
+            with context.wrap_socket(plain, server_hostname="localhost") as inner:
+                inner.sendall(b"GET /tunnel/r HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert inner.recv(4096).startswith(b"HTTP/1.1 200 ")
+        transcript = server.end("r")
+    check_transcript(transcript)
+    requests = events(transcript, "request")
+    assert [request["method"] for request in requests] == ["CONNECT", "GET"]
+    assert requests[1]["offset"] == requests[0]["head_len"]
+    assert "tls" in names(transcript)

@@ -56,6 +56,8 @@ def resent(case: Case) -> tuple[Resent, ...]:
     """Requests of the chain that repeat the one before, or that its answer asked for."""
     again = []
     for before, after in pairwise(case.chain):
+        if after.method == "CONNECT":  # the request itself has not been sent yet
+            continue
         asked = asks_again(before) or after.resource != before.resource
         octets = [
             run

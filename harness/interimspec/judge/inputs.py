@@ -131,8 +131,15 @@ class Case:
 
     @cached_property
     def chain(self) -> tuple[Exchange, ...]:
-        """The exchanges of the main request: redirects followed, challenges met, re-sendings."""
-        return tuple(e for e in self.transcript.exchanges if e.resource != PROBE)
+        """The exchanges of the main request: redirects followed, challenges met, re-sendings. A
+        tunnel that is asked for when it is over is one for the probe."""
+        until = self.main.ended
+        return tuple(
+            e
+            for e in self.transcript.exchanges
+            if e.resource != PROBE
+            and not (e.method == "CONNECT" and until is not None and e.at > until)
+        )
 
     @cached_property
     def probes(self) -> tuple[Exchange, ...]:
@@ -267,6 +274,8 @@ def asks_again(exchange: Exchange) -> bool:
     if final is None:
         return False
     status = final.status or 0
+    if exchange.method == "CONNECT" and 200 <= status <= 299:
+        return True  # a tunnel, for the request itself
     return status in _ASK_AGAIN or (300 <= status <= 399 and bool(final.head.values("location")))
 
 

@@ -340,8 +340,10 @@ def _probe_held_up(case: Case) -> str | None:
     delay = probe.at - ended
     if delay <= AT_ONCE_MS:
         return None
+    # A tunnel of its own is a part of the probe.
+    own = {probe.number, *(e.number for e in case.transcript.exchanges if e.method == "CONNECT")}
     between = any(
-        ended < run.left < probe.at and run.exchange != probe.number and run.kind != "surplus"
+        ended < run.left < probe.at and run.exchange not in own and run.kind != "surplus"
         for connection in case.transcript.connections.values()
         for run in connection.runs
     )
