@@ -27,6 +27,7 @@ SEEN = {
     "node-fetch": Seen(),
     "node-fetch-builtin": Seen(),
     "node-http": Seen(follows=False),
+    "request": Seen(),
     "superagent": Seen(status_fails=True),
     "undici": Seen(follows=False),
 }
