@@ -30,7 +30,7 @@ struct listener {
     struct ev_loop *loop;        /* borrowed; NULL before the start */
     struct port_socket *sockets; /* owned */
     size_t socket_count;
-    int *ports; /* owned; those to lease */
+    int *ports;         /* owned; those to lease */
     int port, tls_port; /* the shared ones */
     size_t lease_count;
     listener_callback *on_accept;

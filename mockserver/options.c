@@ -141,8 +141,7 @@ static enum options_wish apply(struct options *options, int option, const char *
         }
         return OPTIONS_RUN;
     case OPT_TLS_LISTEN:
-        if (!parse_listen(value, options->tls_host, sizeof options->tls_host,
-                          &options->tls_port)) {
+        if (!parse_listen(value, options->tls_host, sizeof options->tls_host, &options->tls_port)) {
             *message =
                 complain("--tls-listen %s: expected HOST:PORT, such as 127.0.0.1:8443", value);
             return OPTIONS_BAD;

@@ -201,8 +201,8 @@ struct run *run_make(struct run_registry *registry, const struct run_spec *spec,
     run->serial = ++registry->serials;
     run->lease = -1;
     run->transport = spec->transport;
-    run->port = run_transport_is_tls(run->transport) ? registry->shared_tls_port
-                                                     : registry->shared_port;
+    run->port =
+        run_transport_is_tls(run->transport) ? registry->shared_tls_port : registry->shared_port;
     run->by_hand = spec->by_hand;
     run->used_ns = spec->origin.monotonic_ns;
     run->queue_wait_ns = spec->by_hand ? -1 : host_run_queue_wait_ns();

@@ -42,16 +42,16 @@ struct run {
     int64_t *params;                 /* owned; in the order of scenario.params */
     uint32_t *visits;                /* owned; per resource, the built-in probe last */
     struct transcript transcript;
-    struct conn *conns;         /* the connections that serve it; conn.c's list */
-    void *waiter;               /* who ends it and waits; control.c's business */
-    struct server *server;      /* borrowed; server.c's business */
-    struct schedule_entry life; /* the end of its life, or of the wait while it ends */
-    uint64_t serial;            /* unlike that of any other run, never 0 */
-    int64_t used_ns;            /* when it last had a request */
-    int64_t queue_wait_ns;      /* of this process when the run began; -1: unknown */
+    struct conn *conns;           /* the connections that serve it; conn.c's list */
+    void *waiter;                 /* who ends it and waits; control.c's business */
+    struct server *server;        /* borrowed; server.c's business */
+    struct schedule_entry life;   /* the end of its life, or of the wait while it ends */
+    uint64_t serial;              /* unlike that of any other run, never 0 */
+    int64_t used_ns;              /* when it last had a request */
+    int64_t queue_wait_ns;        /* of this process when the run began; -1: unknown */
     enum transport_bit transport; /* of its port; by hand: of the first request */
     int lease;                    /* index, or -1 */
-    int port;                   /* of the lease, or the shared one */
+    int port;                     /* of the lease, or the shared one */
     unsigned refs;
     uint32_t requests, probe_requests, connections;
     uint32_t exchanges; /* numbers given so far */

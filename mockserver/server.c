@@ -122,7 +122,7 @@ static void on_accept(void *user, int fd, const struct sockaddr_storage *peer, i
     struct conn_origin origin = {
         .peer = peer,
         .run = run,
-        .transport = run                          ? run->transport
+        .transport = run                            ? run->transport
                      : lease == LISTENER_SHARED_TLS ? TRANSPORT_H1S
                                                     : TRANSPORT_H1,
     };

@@ -43,8 +43,7 @@ static int set_serial(gnutls_x509_crt_t certificate)
     unsigned char serial[SERIAL_OCTETS];
     int status = gnutls_rnd(GNUTLS_RND_NONCE, serial, sizeof serial);
     serial[0] = (serial[0] & 0x7f) | 0x40; /* positive, and of this length */
-    return status < 0 ? status
-                      : gnutls_x509_crt_set_serial(certificate, serial, sizeof serial);
+    return status < 0 ? status : gnutls_x509_crt_set_serial(certificate, serial, sizeof serial);
 }
 
 /* A key, and a certificate that says so much but is not signed. */
@@ -58,9 +57,9 @@ static int make_pair(struct pair *pair, const char *name)
         return status;
     }
     gnutls_x509_crt_t certificate = pair->certificate;
-    if ((status = gnutls_x509_privkey_generate(
-             pair->key, GNUTLS_PK_ECDSA,
-             GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0)) < 0 ||
+    if ((status = gnutls_x509_privkey_generate(pair->key, GNUTLS_PK_ECDSA,
+                                               GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+                                               0)) < 0 ||
         (status = gnutls_x509_crt_set_version(certificate, 3)) < 0 ||
         (status = gnutls_x509_crt_set_key(certificate, pair->key)) < 0 ||
         (status = set_serial(certificate)) < 0 ||
@@ -78,8 +77,8 @@ static int make_authority(struct pair *ca)
 {
     int status = make_pair(ca, "interimspec throw-away CA");
     if (status < 0 || (status = gnutls_x509_crt_set_ca_status(ca->certificate, 1)) < 0 ||
-        (status = gnutls_x509_crt_set_key_usage(
-             ca->certificate, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN)) < 0) {
+        (status = gnutls_x509_crt_set_key_usage(ca->certificate, GNUTLS_KEY_KEY_CERT_SIGN |
+                                                                     GNUTLS_KEY_CRL_SIGN)) < 0) {
         return status;
     }
     return gnutls_x509_crt_sign2(ca->certificate, ca->certificate, ca->key, GNUTLS_DIG_SHA256, 0);
@@ -206,8 +205,8 @@ char *tls_write_ca(const struct tls *tls, const char *path, char **message)
                   : open_new(&written);
     struct bytes pem = tls_ca_pem(tls);
     /* A certificate is no secret, and a client may run as another user. */
-    bool good = fd >= 0 && fchmod(fd, 0644) == 0 &&
-                write(fd, pem.data, pem.len) == (ssize_t)pem.len;
+    bool good =
+        fd >= 0 && fchmod(fd, 0644) == 0 && write(fd, pem.data, pem.len) == (ssize_t)pem.len;
     int error = errno;
     if (fd >= 0) {
         good = close(fd) == 0 && good;

@@ -15,8 +15,9 @@ struct tls {
 };
 
 /* Follows the records that come in during a handshake, for what GnuTLS does not tell: clients of
- * OpenSSL refuse a certificate of TLS 1.3 by an alert in plain text, which GnuTLS takes for a record
- * that it cannot decrypt. An encrypted alert is longer than two octets, or not called one. */
+ * OpenSSL refuse a certificate of TLS 1.3 by an alert in plain text, which GnuTLS takes for a
+ * record that it cannot decrypt. An encrypted alert is longer than two octets, or not called one.
+ */
 struct tls_watch {
     unsigned char head[5]; /* of a record: type, version, length */
     uint8_t have;          /* of these octets */

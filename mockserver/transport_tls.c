@@ -234,8 +234,8 @@ static enum io_status discard(int fd)
 {
     char octets[4096];
     ssize_t n = recv(fd, octets, sizeof octets, 0);
-    return n > 0    ? IO_AGAIN
-           : n == 0 ? IO_EOF
+    return n > 0                               ? IO_AGAIN
+           : n == 0                            ? IO_EOF
            : errno == EAGAIN || errno == EINTR ? IO_AGAIN
                                                : IO_RESET;
 }
@@ -390,13 +390,13 @@ void transport_tls_init(struct transport *transport, int fd, const struct tls *t
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     struct tls_session *own = xcalloc(1, sizeof *own);
-    int error = gnutls_init(&own->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
-                                               GNUTLS_NO_TICKETS);
+    int error = gnutls_init(&own->session,
+                            GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);
     assert(error >= 0); /* it is short of memory or of octets from the kernel: so are we */
     error = gnutls_priority_set(own->session, tls->priorities);
     assert(error >= 0);
-    error = gnutls_credentials_set(own->session, GNUTLS_CRD_CERTIFICATE,
-                                   tls->credentials[certificate]);
+    error =
+        gnutls_credentials_set(own->session, GNUTLS_CRD_CERTIFICATE, tls->credentials[certificate]);
     assert(error >= 0);
     set_alpn(own->session, alpn);
     own->fd = fd;

@@ -18,6 +18,7 @@ import select
 import shutil
 import signal
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import Any, cast
 
 HERE = Path(__file__).resolve().parent
+QUESTIONS = ("throughput", "lateness", "memory", "h2", "tls")
 INTERIMS_OF_LATENESS = 3  # in scenarios/bench-lateness.yaml
 
 
@@ -405,6 +407,32 @@ def memory(arguments: argparse.Namespace, folder: Path, title: str, *options: st
     print(f"memory per waiting connection, {title}: {rss:.0f} octets (Rss), {pss:.0f} (Pss){goal}")
 
 
+def shake_hands(server: Server, context: ssl.SSLContext) -> ssl.SSLSocket:
+    sock = socket.create_connection(("127.0.0.1", server.ready["h1s"]["port"]), timeout=20)
+    return context.wrap_socket(sock, server_hostname="localhost")
+
+
+def tls(arguments: argparse.Namespace, folder: Path) -> None:
+    """The client is as slow as Python; the processor time of the server is what counts."""
+    server = Server(arguments.build, folder, "--no-transcripts")
+    count = arguments.handshakes
+    with running(server), contextlib.ExitStack() as stack:
+        context = ssl.create_default_context(cafile=server.ready["ca_file"])
+        shake_hands(server, context).close()
+        memory, cpu, started = server.memory(), server.schedstat()[0], time.monotonic()
+        for _ in range(count):
+            stack.enter_context(shake_hands(server, context))
+        seconds = time.monotonic() - started
+        each = (server.schedstat()[0] - cpu) / count / 1000
+        time.sleep(0.5)
+        rss, pss = ((after - memory[i]) / count for i, after in enumerate(server.memory()))
+    print(
+        f"TLS 1.3 handshakes: {count / seconds:.0f}/s from one client, one after the other; "
+        f"{each:.0f} us of the server's processor time each"
+    )
+    print(f"memory per idle TLS connection: {rss:.0f} octets (Rss), {pss:.0f} (Pss)")
+
+
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=Path, default=HERE / "../../build/mockserver")
@@ -413,14 +441,13 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--lateness-rounds", type=int, default=3, help="of 10 s each (3)")
     parser.add_argument("--connections", type=int, default=10_000, help="that wait (10000)")
     parser.add_argument("--requests", type=int, default=20_000, help="per turn on h2 (20000)")
-    parser.add_argument(
-        "--only", choices=["throughput", "lateness", "memory", "h2"], action="append", default=[]
-    )
+    parser.add_argument("--handshakes", type=int, default=2000, help="of TLS (2000)")
+    parser.add_argument("--only", choices=QUESTIONS, action="append", default=[])
     return parser.parse_args()
 
 
 def bench(arguments: argparse.Namespace, folder: Path) -> None:
-    chosen = arguments.only or ["throughput", "lateness", "memory", "h2"]
+    chosen = arguments.only or QUESTIONS
     print(f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f}")
     if "throughput" in chosen:
         print_throughput(throughput(arguments, folder))
@@ -433,6 +460,8 @@ def bench(arguments: argparse.Namespace, folder: Path) -> None:
     if "h2" in chosen:
         h2_throughput(arguments, folder)
         h2_memory(arguments, folder)
+    if "tls" in chosen:
+        tls(arguments, folder)
 
 
 def main() -> int:

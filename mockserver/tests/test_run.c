@@ -42,8 +42,10 @@ static int tear_down(void **state)
 static struct run *make(struct fixture *fixture, const char *token, bool lease,
                         enum run_error *error)
 {
-    struct run_spec spec = {
-        .scenario = fixture->scenario, .transport = TRANSPORT_H1, .token = bytes_of_str(token), .leases_port = lease};
+    struct run_spec spec = {.scenario = fixture->scenario,
+                            .transport = TRANSPORT_H1,
+                            .token = bytes_of_str(token),
+                            .leases_port = lease};
     return run_make(fixture->registry, &spec, error);
 }
 
@@ -159,8 +161,10 @@ static void test_runs_by_hand(void **state)
     struct fixture *fixture = *state;
     enum run_error error;
     uint64_t late;
-    struct run_spec spec = {
-        .scenario = fixture->scenario, .transport = TRANSPORT_H1, .token = bytes_of_str("me"), .by_hand = true};
+    struct run_spec spec = {.scenario = fixture->scenario,
+                            .transport = TRANSPORT_H1,
+                            .token = bytes_of_str("me"),
+                            .by_hand = true};
     struct run *run = run_make(fixture->registry, &spec, &error);
     struct bytes me = bytes_of_str("me");
     assert_ptr_equal(run_find(fixture->registry, me, bytes_of_str("made")), run);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* check_scenario FILE...: what the server's loader says of each file, one line each: "ok" with the
- * transports it plays on, or the message. Lets harness/tests compare the two loaders without a server. Always exits 0: the lines
- * are the answer. */
+ * transports it plays on, or the message. Lets harness/tests compare the two loaders without a
+ * server. Always exits 0: the lines are the answer. */
 #include <stdio.h>
 #include <stdlib.h>
 
