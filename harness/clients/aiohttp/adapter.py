@@ -28,7 +28,7 @@ async def body_stream(request):
             await asyncio.sleep(pause)
 
 
-def options_of(plan, request):
+def options_of(plan, request, trust):
     options = timeout_of(request)
     if request.pauses:
         options["data"] = body_stream(request)
@@ -38,12 +38,14 @@ def options_of(plan, request):
         options["expect100"] = True
     if plan.proxy:
         options["proxy"] = plan.proxy
-    if plan.ca_file:
-        options["ssl"] = ssl.create_default_context(cafile=plan.ca_file)
+    if trust:
+        options["ssl"] = trust
     return options
 
 
 async def play_async(plan):
+    # One context: aiohttp uses a connection again for requests with the same one only.
+    trust = ssl.create_default_context(cafile=plan.ca_file) if plan.ca_file else None
     async with aiohttp.ClientSession() as session:
         for request in plan.requests:
             await asyncio.sleep(plan.wait_before(request))
@@ -53,7 +55,7 @@ async def play_async(plan):
                     request.method,
                     request.url,
                     headers=request.headers,
-                    **options_of(plan, request),
+                    **options_of(plan, request, trust),
                 ) as response:
                     report.response(response.status, response.reason, response.headers.items())
                     report.body(await response.read())

@@ -8,7 +8,7 @@ import java.net.HttpURLConnection;
 import java.net.URL;
 import java.util.List;
 import javax.net.ssl.HttpsURLConnection;
-import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLSocketFactory;
 
 /** The JDK's HttpURLConnection. */
 public final class Main extends Adapter {
@@ -29,7 +29,9 @@ public final class Main extends Adapter {
 
     @Override
     protected Session open(Plan plan) throws IOException {
-        SSLContext trust = plan.caFile == null ? null : Trust.of(plan.caFile);
+        // One factory: a connection is used again for requests with the same one only.
+        SSLSocketFactory trust =
+                plan.caFile == null ? null : Trust.of(plan.caFile).getSocketFactory();
         return new Session() {
             @Override
             public void send(Request request, Report report) throws IOException {
@@ -44,10 +46,10 @@ public final class Main extends Adapter {
     }
 
     @SuppressWarnings("deprecation") // new URL is what all versions have
-    private static void send(Request request, Report report, SSLContext trust) throws IOException {
+    private static void send(Request request, Report report, SSLSocketFactory trust) throws IOException {
         HttpURLConnection connection = (HttpURLConnection) new URL(request.url).openConnection();
         if (trust != null && connection instanceof HttpsURLConnection) {
-            ((HttpsURLConnection) connection).setSSLSocketFactory(trust.getSocketFactory());
+            ((HttpsURLConnection) connection).setSSLSocketFactory(trust);
         }
         connection.setRequestMethod(request.method);
         if (request.timer("connect_ms") != null) {

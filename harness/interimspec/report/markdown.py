@@ -109,7 +109,7 @@ def _intro(report: Report) -> Iterator[str]:
         f"What {count_of(len({one.row.client for one in report.clients}), 'client')} in "
         f"{count_of(len(report.clients), 'version or configuration', 'versions or configurations')}"
         " did with interim (1xx) responses, 102 Processing above all, in "
-        f"{count_of(len(report.columns), 'scenario')}{by}. Tables show the newest version; what "
+        f"{report.asked()}{by}. Tables show the newest version; what "
         "was different in older ones stands with each client. Made from results by "
         "`interimspec report`; do not edit."
     )

@@ -260,6 +260,13 @@ class Report:
     def families(self) -> list[str]:
         return sorted({self.scenarios[column.scenario].family for column in self.columns})
 
+    def asked(self) -> str:
+        """How many scenarios, and over what where that is not plain HTTP/1.1 alone."""
+        count = len({column.scenario for column in self.columns})
+        text = f"{count} scenario" + ("" if count == 1 else "s")
+        transports = sorted({column.transport for column in self.columns})
+        return text if transports in ([], ["h1"]) else f"{text} over {', '.join(transports)}"
+
     def columns_of(self, family: str) -> list[ColumnId]:
         return [c for c in self.columns if self.scenarios[c.scenario].family == family]
 

@@ -105,7 +105,7 @@ class Terminal:
         by = "×" if self._unicode else "x"
         head = (
             f"interimspec: {count_of(len(report.clients), 'client')} {by} "
-            f"{count_of(len(report.columns), 'scenario')}, {count_of(len(report.cases), 'case')}"
+            f"{report.asked()}, {count_of(len(report.cases), 'case')}"
         )
         self._line(self._style(head, "title"))
         for run in report.runs:

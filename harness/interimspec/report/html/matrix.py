@@ -200,7 +200,8 @@ def _scenario_row(report: Report, column: ColumnId, firsts: set[RowId]) -> Html:
     title = report.scenarios[column.scenario].title
     name = el(
         "th",
-        el("a", key, href=address("", key), title=title),
+        el("a", column.scenario, href=address("", key), title=title),
+        el("span", column.transport, class_="transport") if column.transport != "h1" else None,
         el("span", title, class_="question"),
         scope="row",
     )

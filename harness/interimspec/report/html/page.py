@@ -80,7 +80,7 @@ def _header(report: Report, local: bool) -> list[Html | None]:
     embargoed = sum(case.under_embargo for case in report.cases.values())
     facts = [
         count_of(len(report.clients), "client"),
-        count_of(len(report.columns), "scenario"),
+        report.asked(),
         count_of(len(report.cases), "case"),
         f"interimspec {versions}" if versions else "",
         when,
