@@ -4,7 +4,7 @@
 
 :- use_module(library(http/http_open)).
 % Without it requests say HTTP/1.0.
-:- use_module(library(http/http_chunked)).
+:- use_module(library(http/http_stream)).
 :- use_module(library(readutil)).
 :- use_module(library(base64)).
 :- prolog_load_context(directory, Here),
