@@ -67,7 +67,13 @@ fn describe(error: reqwest::Error) -> Failure {
         _ if error.is_timeout() => "timeout",
         _ if error.is_redirect() => "limit",
         Some(hyper) if hyper.is_parse() => "protocol",
-        Some(hyper) if hyper.is_incomplete_message() || hyper.is_canceled() => "closed",
+        Some(hyper)
+            if hyper.is_incomplete_message() || hyper.is_canceled() || hyper.is_closed() =>
+        {
+            "closed"
+        }
+        // hyper has no question of its own for octets that come where no response is due.
+        Some(hyper) if hyper.to_string().contains("unexpected message") => "protocol",
         _ => source().and_then(io_kind).unwrap_or("other"),
     };
     Failure::of_error(kind, "reqwest::Error", &error)
