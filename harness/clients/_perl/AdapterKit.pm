@@ -24,7 +24,7 @@ package AdapterKit;
 
 use v5.36;
 use Time::HiRes ();
-use JSON::PP ();
+use Cpanel::JSON::XS ();
 
 my @PLAN_KEYS = qw(v plan http timers ca_file proxy body_limit requests);
 my @REQUEST_KEYS = qw(name method url headers body_b64 body_pause_ms expect_continue start
@@ -56,7 +56,7 @@ sub main (%spec) {
     _put({ event => 'hello', client => $spec{client}, version => "$spec{version}",
             stack => $spec{stack}, can => $can });
     while (defined(my $line = <STDIN>)) {
-        my $values = JSON::PP->new->utf8->decode($line);
+        my $values = Cpanel::JSON::XS->new->utf8->decode($line);
         my ($what, $value) = _unsupported($values, $can);
         if (defined $what) {
             _put({ event => 'unsupported', plan => $values->{plan}, what => $what, value => $value });
@@ -86,13 +86,13 @@ sub _can ($given) {
         methods => \@METHODS, %$given,
     );
     for my $flag (qw(tls proxy not_before phases expect_continue body_stream)) {
-        $can{$flag} = $can{$flag} ? JSON::PP::true : JSON::PP::false;
+        $can{$flag} = $can{$flag} ? Cpanel::JSON::XS::true : Cpanel::JSON::XS::false;
     }
     return \%can;
 }
 
 sub _put ($event) {
-    print {$out} $mark, JSON::PP->new->utf8->canonical->encode({ v => 1, %$event }), "\n";
+    print {$out} $mark, Cpanel::JSON::XS->new->utf8->canonical->encode({ v => 1, %$event }), "\n";
     return;
 }
 
@@ -124,8 +124,8 @@ sub _unsupported_request ($request, $shared, $can) {
     }
     return (method => $request->{method})
         unless grep { $_ eq $request->{method} } @{ $can->{methods} };
-    return (tls => JSON::PP::true) if $request->{url} =~ /^https:/ && !$can->{tls};
-    return (expect_continue => JSON::PP::true)
+    return (tls => Cpanel::JSON::XS::true) if $request->{url} =~ /^https:/ && !$can->{tls};
+    return (expect_continue => Cpanel::JSON::XS::true)
         if $request->{expect_continue} && !$can->{expect_continue};
     return (body_pause_ms => $request->{body_pause_ms})
         if $request->{body_pause_ms} && !$can->{body_stream};
