@@ -22,7 +22,8 @@ class CrystalHttpClient < AdapterKit::Adapter
       client.exec(request.method, URI.parse(request.url).request_target, headers, request.body) do |answer|
         fields = answer.headers.flat_map { |name, values| values.map { |value| {name, value} } }
         report.response(answer.status_code, answer.status_message, fields)
-        read_all(answer.body_io, report)
+        report.body(Bytes.empty)
+        answer.body_io?.try { |content| read_all(content, report) }
       end
     end
     client.close
@@ -30,7 +31,6 @@ class CrystalHttpClient < AdapterKit::Adapter
 
   private def read_all(content, report)
     buffer = Bytes.new(16384)
-    report.body(Bytes.empty)
     while (n = content.read(buffer)) > 0
       report.body(buffer[0, n])
     end
