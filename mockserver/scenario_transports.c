@@ -19,7 +19,13 @@ static bool is_connection_specific(struct bytes name)
     return false;
 }
 
-/* What a response of HTTP/1.1 says that no response of HTTP/2 can. */
+static bool is_content_length(struct bytes name)
+{
+    return name.len == 14 && strncasecmp(name.data, "content-length", 14) == 0;
+}
+
+/* What a response of HTTP/1.1 says that no response of HTTP/2 can. An interim one with a
+ * Content-Length could, but what that is worth there is another question (RFC 9113 8.1.1). */
 static bool says_what_h2_cannot(const struct loader *l, const struct respond_step *respond)
 {
     int64_t status = respond_status(l, respond);
@@ -29,7 +35,8 @@ static bool says_what_h2_cannot(const struct loader *l, const struct respond_ste
         return true;
     }
     for (size_t i = 0; i < respond->fields.count; i++) {
-        if (is_connection_specific(respond->fields.items[i].name)) {
+        struct bytes name = respond->fields.items[i].name;
+        if (is_connection_specific(name) || (status < 200 && is_content_length(name))) {
             return true;
         }
     }

@@ -32,6 +32,8 @@ def _says_what_h2_cannot(reader: Reader, respond: Respond) -> bool:
         or status == 101
         or (status < 200 and respond.body != "none")
         or any(field.name.lower() in _CONNECTION_SPECIFIC for field in respond.fields)
+        # On HTTP/2 what that is worth is another question (RFC 9113 8.1.1).
+        or (status < 200 and any(f.name.lower() == "content-length" for f in respond.fields))
     )
 
 
