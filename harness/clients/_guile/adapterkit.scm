@@ -26,6 +26,7 @@
   #:use-module (rnrs bytevectors)
   #:use-module (srfi srfi-1)
   #:use-module (srfi srfi-9)
+  #:use-module (web http)
   #:export (adapter-main for-each-request report-response! report-body!
             request-method request-url request-headers request-body))
 
@@ -56,9 +57,12 @@
 (define (request-body request)
   (and=> (given request "body_b64" #f) base64-decode))
 
-;; Names as symbols in small letters with their values, as (web client) takes them.
+(define (header-of name value)
+  (cons name (parse-header name value)))
+
+;; Names as symbols in small letters with their parsed values, as (web client) takes them.
 (define (request-headers request)
-  (map (match-lambda (#(name value) (cons (string->symbol (string-downcase name)) value)))
+  (map (match-lambda (#(name value) (header-of (string->symbol (string-downcase name)) value)))
        (vector->list (given request "headers" #()))))
 
 (define (now-ms)

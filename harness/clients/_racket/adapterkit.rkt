@@ -56,7 +56,7 @@
 ;; The client handed over a head as the response.
 (define (report-response! of status reason fields)
   (tell! of "response"
-         (hasheq 'status status 'reason (if reason (text reason) (json-null))
+         (hasheq 'status (or status (json-null)) 'reason (if reason (text reason) (json-null))
                  'fields (for/list ([field fields]) (list (text (car field)) (text (cdr field))))))
   (when (report-phase of) (set-report-phase! of "body")))
 

@@ -64,7 +64,7 @@ proc adapterkit::tell {event args} {
 # The client handed over a head as the response.
 proc adapterkit::response {status reason fields} {
     set pairs [lmap {name value} $fields {strings [list $name $value]}]
-    tell response status [expr {$status eq "" ? "null" : $status}] reason [orNull $reason] \
+    tell response status [expr {[::string is integer -strict $status] ? $status : "null"}] reason [orNull $reason] \
         fields [json::write array {*}$pairs]
 }
 
