@@ -170,16 +170,25 @@ def _whole_run(told: Told, connections: Iterable[Connection]) -> tuple[Place, ..
     """One run of the raw stream. Of a long delivery only the first octets are at hand; the rest is
     proved by its hash."""
     for connection in connections:
-        start = _find(connection, told.content, 0)
-        if start < 0:
-            continue
-        end = start + told.content_length
-        if told.content_length > len(told.content):
-            octets = connection.stream[start:end]
-            if len(octets) < told.content_length or sha256(octets) != told.content_sha256:
-                continue
-        return (Place(connection, start, end),)
+        for start in _starts(connection, told):
+            end = start + told.content_length
+            if told.content_length > len(told.content):
+                octets = connection.stream[start:end]
+                if len(octets) < told.content_length or sha256(octets) != told.content_sha256:
+                    continue
+            return (Place(connection, start, end),)
     return ()
+
+
+def _starts(connection: Connection, told: Told) -> Iterator[int]:
+    """Where it may begin: at the first place that fits, or so that it ends with the stream. Where
+    the same octets were sent again and again, the first place that fits is seldom the right one."""
+    first = _find(connection, told.content, 0)
+    if first >= 0:
+        yield first
+        tail = len(connection.stream) - told.content_length
+        if tail > first and connection.stream.startswith(told.content, tail):
+            yield tail
 
 
 def _find(connection: Connection, octets: bytes, begin: int) -> int:
