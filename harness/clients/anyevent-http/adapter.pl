@@ -34,8 +34,9 @@ AdapterKit::main(
             my ($body, $headers) = $done->recv;
             my ($status, $reason) = @$headers{qw(Status Reason)};
             if (my $kind = $KIND{$status}) {
-                my $timed_out = $reason =~ /timed out/i;
-                AdapterKit::fail($timed_out ? 'timeout' : $kind, "Status $status", $reason);
+                $kind = 'timeout' if $reason =~ /timed out/i;
+                $kind = 'tls' if $reason =~ /certificate verify failed/;
+                AdapterKit::fail($kind, "Status $status", $reason);
             }
             # Keys in capitals are AnyEvent::HTTP's own.
             $report->response($status, $reason,

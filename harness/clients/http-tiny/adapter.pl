@@ -30,7 +30,7 @@ AdapterKit::main(
     },
     kinds => [
         [qr/Timed out/ => 'timeout'],
-        [qr/Unexpected end of stream/ => 'closed'],
+        [qr/Unexpected end of stream|Could not read from SSL socket/ => 'closed'],
         [qr/Malformed|Unsupported HTTP protocol|Unexpected|excessive/i => 'protocol'],
         [qr/Line size exceeds|Header lines exceeds|exceeded the maximum/ => 'limit'],
     ],

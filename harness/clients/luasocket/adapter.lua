@@ -45,6 +45,7 @@ kit.main{
     version = socket._VERSION:match("[%d.]+.*"),
     stack = {{name = "luasec", version = ssl._VERSION}, kit.runtime()},
     can = {tls = true, timers = {"read_ms"}, second_request = "new-connection"},
+    kinds = {{"^wantread$", "timeout"}, {"^wantwrite$", "timeout"}}, -- LuaSec's words for it
     play = function(plan)
         plan:each(function(request, report) send(plan, request, report) end)
     end,
