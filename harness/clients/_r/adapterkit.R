@@ -70,7 +70,7 @@ new_report <- function(put, plan, request, kinds, phases) {
     has_body <- !is.null(content)
     tell("end", list(
       started = started, told = told,
-      body_b64 = if (has_body) base64_enc(head(content, plan$body_limit)) else NA,
+      body_b64 = if (has_body) gsub("\n", "", base64_enc(head(content, plan$body_limit)), fixed = TRUE) else NA,
       body_len = if (has_body) length(content) else NA,
       body_sha256 = if (has_body) paste(openssl::sha256(content), collapse = "") else NA,
       error = error

@@ -13,7 +13,9 @@ use Interimspec\{AdapterKit, CurlCodes, Plan, Report, Request};
 
 function prepare(Plan $plan, Request $request): http\Client\Request
 {
-    $message = new http\Client\Request($request->method, $request->url, $request->headerMap());
+    // It takes one value for each name.
+    $headers = array_map(fn ($values) => implode(', ', (array) $values), $request->headerMap());
+    $message = new http\Client\Request($request->method, $request->url, $headers);
     if ($request->body !== null) {
         $message->setBody((new http\Message\Body())->append($request->body));
     }
