@@ -21,7 +21,13 @@ from interimspec.install import ensure
 from interimspec.observation import plan_problem
 from interimspec.paths import BUILD
 
-ROWS = [row for one in load_manifests(CLIENTS) for row in rows_of(one, all_versions=False)]
+#: What asks beyond the controls speaks HTTP/1.1.
+ROWS = [
+    row
+    for one in load_manifests(CLIENTS)
+    for row in rows_of(one, all_versions=False)
+    if "1.1" in row.can.http
+]
 
 Event = dict[str, Any]
 
