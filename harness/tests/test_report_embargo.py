@@ -63,7 +63,7 @@ def test_published_files_are_free_of_it(tmp_path: Path, run: Path, embargo: Path
         assert STDERR not in published
         assert "withheld" in published
     assert "| [requests 2.34.2](#requests@2.34.2) | withheld | withheld |" in text
-    assert "- **withheld** `single-102`: " in text
+    assert re.search(r"^- \*\*withheld\*\* .*`single-102`", text, re.MULTILINE)
     # Two of its four serve cases are not counted, and no total gives them away.
     assert "| 0 of 2 | 2 | 2 | 5 | 0 |" in text
     assert check_published(embargo, out) == []

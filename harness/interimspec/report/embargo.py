@@ -202,7 +202,7 @@ def _cell(name: str) -> tuple[str, str]:
 
 
 _SECTION = re.compile(r"^#{3,4} .*<a id=\"([^\"]+)\"></a>")
-_FINDING = re.compile(r"^- \*\*(\w+)\*\* `([^`]+)`")
+_FINDING = re.compile(r"^- \*\*(\w+)\*\* ((?:`[^`]+`(?:, )?)+)")
 _ROW = re.compile(r"^\| \[[^\]]*\]\(#([^@)]+)@[^)]*\) \| (.*) \|$")
 _TELLING = frozenset({"danger", "fail", "warn"})
 
@@ -251,7 +251,8 @@ def _check_page(page: Path, entries: Sequence[Embargo]) -> list[str]:
         finding = _FINDING.match(line)
         told: list[tuple[str, str, str]] = []
         if finding:
-            told.append((client, finding.group(2), finding.group(1)))
+            names = re.findall(r"`([^`]+)`", finding.group(2))
+            told += [(client, name, finding.group(1)) for name in names]
         elif line.startswith("| Client | `"):
             columns = [cell.strip(" `") for cell in line.strip("|").split("|")[1:]]
         elif row := _ROW.match(line):

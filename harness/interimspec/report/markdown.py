@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from . import summary
 from .model import (
@@ -56,6 +56,9 @@ _VERDICTS = {
     "poisoned": "**wrong answers**",
     "undecided": "not decided",
 }
+
+#: So many scenarios are named where one sentence stands for more.
+_NAMED = 8
 
 
 def render(report: Report) -> str:
@@ -249,8 +252,7 @@ def _clients(report: Report) -> Iterator[str]:
         if shown:
             yield ""
             order = sorted(shown, key=lambda c: (GRADES.index(c.grade), c.column))
-            for case in order:
-                yield _finding(report, case)
+            yield from _findings(report, order)
         yield ""
         for row in report.older(client.row):
             yield from _older_version(report, row)
@@ -285,8 +287,8 @@ def _older_version(report: Report, row: RowId) -> Iterator[str]:
     if well:
         codes = ", ".join(_column_code(case.column) for case in well)
         yield f"- Well in this version, and not in {escape_markdown(newest.version)}: {codes}"
-    for case in sorted(shown, key=lambda c: (GRADES.index(c.grade), c.column)):
-        yield _finding(report, case)
+    order = sorted(shown, key=lambda c: (GRADES.index(c.grade), c.column))
+    yield from _findings(report, order)
     yield ""
     yield "</details>"
     yield ""
@@ -317,14 +319,27 @@ def _about(client: Client) -> Iterator[str]:
         yield f"- Interim responses are shown by: {escape_markdown(client.interim_api)}"
 
 
+def _findings(report: Report, cases: Iterable[Case]) -> Iterator[str]:
+    """A line for each thing that was found, with the scenarios that found it; the tables have all
+    of them."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for case in cases:
+        key = (case.grade, _finding(report, case))
+        found.setdefault(key, []).append(_column_code(case.column))
+    for (grade, words), codes in found.items():
+        named = ", ".join(codes[:_NAMED])
+        if len(codes) > _NAMED:
+            named += f" and {len(codes) - _NAMED} more"
+        yield f"- **{grade}** {named}" + (f": {words}" if words else "")
+
+
 def _finding(report: Report, case: Case) -> str:
-    text = f"- **{case.grade}** {_column_code(case.column)}"
     if case.grade in UNDECIDED:
-        return text  # why it could not be measured is no news about the client
+        return ""  # why it could not be measured is no news about the client
     sentence = stable(case.sentence, case.column.scenario) or OUTCOME_WORDS.get(
         case.outcome or "", ""
     )
-    text += f": {escape_markdown(sentence)}"
+    text = escape_markdown(sentence)
     if case.grade in FINDINGS and case.connection in ("poisoned", "broken"):
         said = CONNECTION_WORDS[case.connection]
         text += "" if case.connection == "poisoned" and "G2" in _rules(case) else f" {said}"

@@ -249,11 +249,12 @@ class Report:
 
     def about_102(self, case: Case) -> bool:
         """Whether the case asks what a client does with correct 102 responses and a final one: not
-        a control, and not about other interim statuses."""
+        a control, not about other interim statuses, and not about the answer to a CONNECT, which
+        clients read with code of its own."""
         scenario = self.scenarios[case.column.scenario]
         return (
             case.class_ == "serve"
-            and not case.family.startswith("control")
+            and not case.family.startswith(("control", "tunnel"))
             and not scenario.other_interim_codes
         )
 
