@@ -162,7 +162,7 @@ def _cell(
     run: Path, record: Mapping[str, Any], before: Mapping[str, Any] | None, withheld: Covers
 ) -> Cell:
     where = (str(record["client"]), str(record["scenario"]), str(record["transport"]))
-    if record["grade"] in FINDINGS and withheld(*where):
+    if record["grade"] in (*FINDINGS, "warn") and withheld(*where):
         return {
             "outcome": None,
             "grade": "withheld",
