@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from .scenario_frames import ERROR_CODES
 from .scenario_reader import MAX_SIZE, ParamSpec, Reader, ScenarioError, show
 from .scenario_script import Script
 from .scenario_timeline import FinalSent, moments_of
@@ -26,23 +27,6 @@ CLASSES = (
     "malformed",
     "trait",
     "control",
-)
-#: RFC 9113, section 7.
-H2_ERRORS = (
-    "NO_ERROR",
-    "PROTOCOL_ERROR",
-    "INTERNAL_ERROR",
-    "FLOW_CONTROL_ERROR",
-    "SETTINGS_TIMEOUT",
-    "STREAM_CLOSED",
-    "FRAME_SIZE_ERROR",
-    "REFUSED_STREAM",
-    "CANCEL",
-    "COMPRESSION_ERROR",
-    "CONNECT_ERROR",
-    "ENHANCE_YOUR_CALM",
-    "INADEQUATE_SECURITY",
-    "HTTP_1_1_REQUIRED",
 )
 OUTCOMES = (
     "final",
@@ -64,8 +48,8 @@ FACTS: Mapping[str, tuple[str, ...] | None] = {
     "request_body": ("none", "once", "partial", "twice"),
     "before_100": ("yes", "no"),
     "connection": ("reused", "fresh", "poisoned", "broken", "untested"),
-    "client_reset": ("none", *H2_ERRORS),
-    "client_goaway": ("none", *H2_ERRORS),
+    "client_reset": ("none", *ERROR_CODES),
+    "client_goaway": ("none", *ERROR_CODES),
 }
 REQUEST_KEYS = (
     "method", "resource", "fields", "body", "body_pauses", "expect_continue", "tunnel",

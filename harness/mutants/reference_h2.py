@@ -73,7 +73,6 @@ class Exchange:
 
     stream: int
     head: Head | None = None  # the final one
-    interims: int = 0
     content: bytearray = field(default_factory=bytearray)
     ended: bool = False
     permitted: bool = False  # a 100 has come
@@ -279,7 +278,6 @@ class H2Client:
             return
         if isinstance(event, h2.events.InformationalResponseReceived):
             head = self.head(connection, exchange, event.headers)
-            exchange.interims += 1
             self.on_interim(exchange, head)
         elif isinstance(event, h2.events.ResponseReceived):
             exchange.head = self.head(connection, exchange, event.headers)
