@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -183,43 +183,53 @@ def check_timer(
 
 
 class _Silent:
-    """A peer that accepts and reads, and never answers; it counts the requests."""
+    """A peer that accepts and reads, and never answers; it counts the requests.
 
-    def __init__(self, server: asyncio.Server) -> None:
-        self._server = server
+    Plain sockets and callbacks: whatever was accepted is known at once, so that closing it leaves
+    nothing behind, whenever a client chose to connect again.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setblocking(False)
+        self._seen: dict[socket.socket, bytes] = {}
         self.requests = 0
-        self.port: int = server.sockets[0].getsockname()[1]
+        self.port: int = self._listener.getsockname()[1]
+        self._loop.add_reader(self._listener, self._accept)
 
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):  # it may have gone again
+            peer, _ = self._listener.accept()
+            peer.setblocking(False)
+            self._seen[peer] = b""
+            self._loop.add_reader(peer, self._read, peer)
 
-@contextlib.asynccontextmanager
-async def _silent_peer() -> AsyncIterator[_Silent]:
-    peers: list[_Silent] = []
-    open_now: set[asyncio.StreamWriter] = set()
-
-    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        open_now.add(writer)
+    def _read(self, peer: socket.socket) -> None:
         try:
-            seen = b""
-            while octets := await reader.read(65536):
-                # An adapter that sends a request again on the same connection counts twice.
-                before = seen.count(b"\r\n\r\n")
-                seen += octets
-                peers[0].requests += seen.count(b"\r\n\r\n") - before
+            octets = peer.recv(65536)
+        except BlockingIOError:
+            return
         except OSError:
-            pass
-        finally:
-            open_now.discard(writer)
-            writer.close()
+            octets = b""
+        if not octets:
+            self._drop(peer)
+            return
+        # An adapter that sends a request again on the same connection counts twice.
+        before = self._seen[peer].count(b"\r\n\r\n")
+        self._seen[peer] += octets
+        self.requests += self._seen[peer].count(b"\r\n\r\n") - before
 
-    server = await asyncio.start_server(hold, "127.0.0.1", 0)
-    peers.append(_Silent(server))
-    try:
-        yield peers[0]
-    finally:
-        server.close()
-        for writer in list(open_now):
-            writer.transport.abort()
-        await server.wait_closed()
+    def _drop(self, peer: socket.socket) -> None:
+        del self._seen[peer]
+        self._loop.remove_reader(peer)
+        peer.close()
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._listener)
+        self._listener.close()
+        for peer in list(self._seen):
+            self._drop(peer)
 
 
 @contextlib.contextmanager
@@ -283,7 +293,7 @@ async def _play_timer(
             plan = _timer_plan(name, port, timer, CONNECT_TIMER_MS)
             events = await player.play(plan, seconds)
         return events, check_timer(row, timer, CONNECT_TIMER_MS, 1, events)
-    async with _silent_peer() as peer:
+    with contextlib.closing(_Silent()) as peer:
         events = await player.play(_timer_plan(name, peer.port, timer, TIMER_MS), seconds)
         requests = peer.requests
     return events, check_timer(row, timer, TIMER_MS, requests, events)
