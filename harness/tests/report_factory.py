@@ -532,7 +532,7 @@ def head_record(
                 "kind": "library",
                 "homepage": "https://example.org/" + story.name,
                 "interim_api": "none",
-                "notes": "Default configuration.",
+                "notes": notes_of(story.name),
             }
             for story in stories
         },
@@ -617,6 +617,10 @@ def many(clients: int, scenarios: int) -> tuple[tuple[Story, ...], tuple[Script,
         for base in [SCRIPTS[n % len(SCRIPTS)]]
     )
     return stories, scripts
+
+
+def notes_of(client: str) -> str:
+    return f"What was found in the source of {client}."
 
 
 def embargo_toml(client: str, scenario: str, **changes: str) -> str:

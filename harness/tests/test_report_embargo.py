@@ -85,6 +85,21 @@ def test_a_client_all_of_whose_findings_are_withheld_is_undecided(
     assert "- **Not decided (1):** [requests 2.34.2]" in page.read_text(encoding="utf-8")
 
 
+def test_the_notes_of_a_client_under_embargo_are_withheld(
+    tmp_path: Path, run: Path, embargo: Path
+) -> None:
+    """Whatever its entry covers: notes name causes, and are not split by cell."""
+    (public,) = write_reports([run], tmp_path, embargo=embargo, local=False, formats={"html"})
+    page = everything_in(public.read_text(encoding="utf-8"))
+    assert factory.notes_of("requests") not in page
+    assert "Notes withheld" in page
+    assert factory.notes_of("curl") in page
+    (here,) = write_reports([run], tmp_path, embargo=embargo, local=True, formats={"html"})
+    page = everything_in(here.read_text(encoding="utf-8"))
+    assert factory.notes_of("requests") in page
+    assert "Notes withheld" not in page
+
+
 def test_the_local_page_shows_it_and_says_so(tmp_path: Path, run: Path, embargo: Path) -> None:
     markdown, html = write_reports([run], tmp_path / "out", embargo=embargo, local=True)
     page = everything_in(html.read_text(encoding="utf-8"))

@@ -14,7 +14,8 @@
     contact = "security@example.org"
 
 `redact` takes such cells out of a Report before any renderer sees them: neither grade nor sentence
-nor evidence is left to leak, and no total counts them. A cell stays withheld until its entry is
+nor evidence is left to leak, and no total counts them. The notes of such a client go too, all of
+them, since they name causes. A cell stays withheld until its entry is
 removed by hand; a date that has passed is a reminder (`due`), not a trigger, because publication
 should be somebody's decision.
 """
@@ -37,6 +38,7 @@ from .model import Case, Report, ReportError
 _TEXTS = ("client", "scenario", "reason", "contact")
 _KEYS = (*_TEXTS, "transports", "reported", "publish_after", "draft")
 NOT_YET = "not yet"
+NOTES_WITHHELD = "Notes withheld: they would tell what is not yet published about this client."
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,13 @@ def reminders(entries: Sequence[Embargo], today: date) -> list[str]:
 
 def redact(report: Report, entries: Sequence[Embargo]) -> Report:
     """The report as it may be published."""
-    return _replace_cases(report, entries, _withheld)
+    clients = tuple(
+        replace(client, notes=NOTES_WITHHELD)
+        if client.notes and any(entry.client == client.row.client for entry in entries)
+        else client
+        for client in report.clients
+    )
+    return replace(_replace_cases(report, entries, _withheld), clients=clients)
 
 
 def mark(report: Report, entries: Sequence[Embargo]) -> Report:
