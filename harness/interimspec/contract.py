@@ -276,8 +276,13 @@ async def inspect(
             seen += events
             add(Verdict(REFUSES, refusal.what, tuple(check_refusal(events))))
     for timer in row.can.timers:
-        events, problems = await _play_timer(row, player, timer, f"{token}-{timer.split('_')[0]}")
+        name = f"{token}-{timer.split('_')[0]}"
+        events, problems = await _play_timer(row, player, timer, name)
         seen += events
+        if problems:
+            # The first request of a process pays for all that its runtime loads and compiles.
+            events, problems = await _play_timer(row, player, timer, f"{name}-again")
+            seen += events
         add(Verdict(TIMER, f"{timer} ends a wait", tuple(problems)))
     add(Verdict(SCHEMA, "events are as events.json says", tuple(_schema_problems(seen))))
     return tuple(verdicts)
