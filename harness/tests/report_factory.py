@@ -625,11 +625,11 @@ def notes_of(client: str) -> str:
 
 def embargo_toml(client: str, scenario: str, **changes: str) -> str:
     values = {
-        "client": f'"{client}"',
-        "scenario": f'"{scenario}"',
         "reason": '"Wrong answers; no public report was found."',
         "reported": "2026-11-02",
         "publish_after": "2027-02-01",
         "contact": '"security@example.org"',
     } | changes
-    return "[[embargo]]\n" + "".join(f"{key} = {value}\n" for key, value in values.items() if value)
+    cells = f'"{client}" = ["{scenario}"]'
+    lines = [f"{key} = {value}" for key, value in values.items() if value]
+    return "\n".join(["[[embargo]]", *lines, "[embargo.cells]", cells]) + "\n"

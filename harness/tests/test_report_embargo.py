@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import fnmatch
 import json
 import re
 import zlib
@@ -135,6 +136,28 @@ def test_what_is_committed_is_free_of_what_is_under_embargo() -> None:
     assert problems == []
 
 
+def test_what_is_committed_names_clients_and_scenarios_that_exist() -> None:
+    """A typing error would publish what the entry is to protect."""
+    clients = {path.parent.name for path in (ROOT / "harness/clients").glob("*/client.toml")}
+    scenarios = [path.stem for path in (ROOT / "scenarios").rglob("*.yaml")]
+    for entry in load_embargo(ROOT / "reports" / "embargo.toml"):
+        for client, patterns in entry.cells.items():
+            assert client in clients
+            for pattern in patterns:
+                assert fnmatch.filter(scenarios, pattern), f"{client}: {pattern}"
+
+
+def test_one_entry_is_about_all_clients_with_its_cause(tmp_path: Path) -> None:
+    path = tmp_path / "embargo.toml"
+    path.write_text(factory.embargo_toml("low", "a-*") + '"on.top" = ["b-1", "c-*"]\n')
+    (entry,) = load_embargo(path)
+    assert entry.covers("low", "a-1", "h1")
+    assert entry.covers("on.top", "b-1", "h2")
+    assert entry.covers("on.top", "c-1", "h1")
+    assert not entry.covers("on.top", "a-1", "h1")
+    assert not entry.covers("low", "b-1", "h1")
+
+
 def test_a_date_that_has_passed_is_a_reminder_not_a_trigger(embargo: Path) -> None:
     entries = load_embargo(embargo)
     assert due(entries, date(2027, 2, 1)) == []
@@ -151,7 +174,8 @@ def test_what_is_not_yet_reported_names_the_draft_to_send(tmp_path: Path) -> Non
     entries = load_embargo(path)
     assert due(entries, date(2030, 1, 1)) == [entries[1]]
     assert reminders(entries, date(2030, 1, 1)) == [
-        "the embargo on y a-* ended on 2027-02-01: publish it, and remove the entry",
+        "the embargo on y (Wrong answers; no public report was found.) ended on 2027-02-01: "
+        "publish it, and remove the entry",
         "under embargo and not yet reported to anybody: x-reuse",
     ]
 
@@ -187,7 +211,15 @@ def test_an_entry_may_be_about_some_transports(tmp_path: Path) -> None:
         ("embargo = 1\n", "write [[embargo]]"),
         ("embargo = [1]\n", "entry 1 is not a table"),
         (factory.embargo_toml("x", "*", contact=""), "'contact' is missing"),
-        (factory.embargo_toml("", "*"), "'client' must be a string that is not empty"),
+        (
+            factory.embargo_toml("x", "*", reason='""'),
+            "'reason' must be a string that is not empty",
+        ),
+        (factory.embargo_toml("x", ""), "cells of 'x' must be a list of patterns"),
+        (factory.embargo_toml("x", "*") + "y = []\n", "cells of 'y' are none"),
+        (factory.embargo_toml("x", "*") + "y.z = ['*']\n", "cells of 'y' must be a list"),
+        (factory.embargo_toml("x", "*").partition("[embargo.c")[0], "'cells' is missing"),
+        ('[[embargo]]\nclient = "x"\n', "unknown key 'client'; there are reason"),
         (factory.embargo_toml("x", "*", reported='"soon"'), "'reported' must be a date"),
         (factory.embargo_toml("x", "*", untl="1"), "unknown key 'untl'"),
         (factory.embargo_toml("x", "*", reported="9999-12-31"), "or 'not yet'"),

@@ -3,15 +3,16 @@
 
 `embargo.toml` names findings that their maintainers know of and the public does not:
 
-    [[embargo]]
-    client = "example"              # the client's name; applies to all its versions
-    scenario = "chunked-*"          # a shell pattern over scenario ids
-    transports = ["h2", "h2c"]      # if not over all of them
+    [[embargo]]                     # one finding, in all clients that share its cause
     reason = "No public report was found; looked up on 2026-11-01 in its tracker."
     reported = 2026-11-02           # or "not yet"
     publish_after = 2027-02-01      # needed once it has been reported, and counted from then
     draft = "example-reuse"         # needed until it has been reported: what is ready to be sent
     contact = "security@example.org"
+    transports = ["h2", "h2c"]      # if not over all of them
+    [embargo.cells]                 # clients, in all their versions; shell patterns over scenarios
+    example = ["chunked-*"]
+    "example.on.top" = ["chunked-*", "single-102"]
 
 `redact` takes such cells out of a Report before any renderer sees them: neither grade nor sentence
 nor evidence is left to leak, and no total counts them. The notes of such a client go too, all of
@@ -25,7 +26,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
@@ -35,16 +36,15 @@ from interimspec.scenario import TRANSPORTS
 
 from .model import Case, Report, ReportError
 
-_TEXTS = ("client", "scenario", "reason", "contact")
-_KEYS = (*_TEXTS, "transports", "reported", "publish_after", "draft")
+_TEXTS = ("reason", "contact")
+_KEYS = (*_TEXTS, "cells", "transports", "reported", "publish_after", "draft")
 NOT_YET = "not yet"
 NOTES_WITHHELD = "Notes withheld: they would tell what is not yet published about this client."
 
 
 @dataclass(frozen=True)
 class Embargo:
-    client: str
-    scenario: str
+    cells: Mapping[str, tuple[str, ...]]  # patterns over scenarios, by client
     reason: str
     contact: str
     transports: tuple[str, ...]  # none: all
@@ -53,10 +53,8 @@ class Embargo:
     draft: str
 
     def covers(self, client: str, scenario: str, transport: str) -> bool:
-        return (
-            client == self.client
-            and fnmatchcase(scenario, self.scenario)
-            and (not self.transports or transport in self.transports)
+        return any(fnmatchcase(scenario, pattern) for pattern in self.cells.get(client, ())) and (
+            not self.transports or transport in self.transports
         )
 
 
@@ -86,8 +84,8 @@ def _entry(path: Path, number: int, item: object) -> Embargo:
         raise ReportError(f"{where} is not a table: write [[embargo]]")
     for key in item:
         if key not in _KEYS:
-            raise ReportError(f"{where}: unknown key {key!r}")
-    for key in (*_TEXTS, "reported"):
+            raise ReportError(f"{where}: unknown key {key!r}; there are {', '.join(_KEYS)}")
+    for key in (*_TEXTS, "cells", "reported"):
         if key not in item:
             raise ReportError(f"{where}: {key!r} is missing")
     for key in (*_TEXTS, "draft"):
@@ -109,8 +107,7 @@ def _entry(path: Path, number: int, item: object) -> Embargo:
     if reported != NOT_YET and after is None:
         raise ReportError(f"{where}: 'publish_after' is missing; count it from {reported}")
     return Embargo(
-        client=item["client"],
-        scenario=item["scenario"],
+        cells=_cells(where, item["cells"]),
         reason=item["reason"],
         contact=item["contact"],
         transports=tuple(transports),
@@ -118,6 +115,25 @@ def _entry(path: Path, number: int, item: object) -> Embargo:
         publish_after=after,
         draft=item.get("draft", ""),
     )
+
+
+def _cells(where: str, value: object) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, dict) or not value:
+        raise ReportError(f"{where}: 'cells' must be a table of clients: write [embargo.cells]")
+    for client, patterns in value.items():
+        # An unquoted name with a dot is a table within a table.
+        if not isinstance(patterns, list) or not all(_is_text(one) for one in patterns):
+            raise ReportError(
+                f"{where}: cells of {client!r} must be a list of patterns over scenarios; "
+                "a client's name with a dot stands in quotes"
+            )
+        if not patterns:
+            raise ReportError(f"{where}: cells of {client!r} are none: remove the line")
+    return {client: tuple(patterns) for client, patterns in value.items()}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 def is_covered(entries: Sequence[Embargo], client: str, scenario: str, transport: str) -> bool:
@@ -141,7 +157,8 @@ def unreported(entries: Sequence[Embargo]) -> list[str]:
 def reminders(entries: Sequence[Embargo], today: date) -> list[str]:
     """What is somebody's to do, in sentences."""
     found = [
-        f"the embargo on {entry.client} {entry.scenario} ended on {entry.publish_after}: "
+        f"the embargo on {', '.join(entry.cells)} ({entry.reason.strip()}) ended on "
+        f"{entry.publish_after}: "
         "publish it, and remove the entry"
         for entry in due(entries, today)
     ]
@@ -155,7 +172,7 @@ def redact(report: Report, entries: Sequence[Embargo]) -> Report:
     """The report as it may be published."""
     clients = tuple(
         replace(client, notes=NOTES_WITHHELD)
-        if client.notes and any(entry.client == client.row.client for entry in entries)
+        if client.notes and any(client.row.client in entry.cells for entry in entries)
         else client
         for client in report.clients
     )
