@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any, Protocol
 
 from interimspec import plan as planning
 from interimspec import records, vary
+from interimspec.accounts import RowAccount
 from interimspec.baseline import Baseline
 from interimspec.case_runner import (
     AnyServer,
@@ -131,10 +132,8 @@ class Engine:
         self._suspects: list[Case] = []
         self.progress = Progress()
         self.measured: dict[str, float] = {}
-        self.chains: defaultdict[str, float] = defaultdict(float)
-        self.adapters_cpu_ms = 0.0
+        self.accounts: dict[str, RowAccount] = {}
         self.judges_cpu_ms = 0.0
-        self.processes_started = 0
 
     @property
     def worst_late_ms(self) -> float:
@@ -147,6 +146,7 @@ class Engine:
         for case in sorted(cases, key=self.expected_ms, reverse=True):
             row = case.row.id
             self._pending.setdefault(row, deque()).append(case)
+            self.accounts.setdefault(row, RowAccount(case.row.processes))
             self._rest[row] = self._rest.get(row, 0.0) + self.expected_ms(case)
         self._heartbeat.start()
         try:
@@ -392,7 +392,7 @@ class Engine:
 
         async def one(probe: str, params: Mapping[str, int]) -> Attempt:
             attempt = await self._runner.attempt(case, worker, How(probe, params, timer_factor))
-            self.chains[case.row.id] += attempt.duration_ms
+            self.accounts[case.row.id].add_attempt(attempt.duration_ms)
             made.append(attempt)
             return attempt
 
@@ -451,8 +451,9 @@ class Engine:
 
     async def _retire(self, worker: Worker) -> None:
         await asyncio.shield(worker.close())
-        self.adapters_cpu_ms += worker.cpu_ms
-        self.processes_started += worker.started
+        account = self.accounts[worker.row.id]
+        account.cpu_ms += worker.cpu_ms
+        account.started += worker.started
         self._workers.discard(worker)
 
     async def _close_all(self) -> None:

@@ -132,6 +132,14 @@ def exit_status(status: int, reports: Iterable[Mapping[str, Any]], other_failed:
     return UNEXPECTED if "unexpected" in kinds else OK
 
 
+def _beside_the_ideal(figures: Mapping[str, Any]) -> str:
+    least_ms = figures.get("ideal_ms")
+    if not least_ms:
+        return ""
+    times = figures["wall_ms"] / least_ms
+    return f" ({times:.2f} x the ideal {least_ms / 1e3:.1f} s, set by {figures['ideal_bound_by']})"
+
+
 def summary(run: MatrixRun, reports: Sequence[Mapping[str, Any]]) -> list[str]:
     """What stays on the screen."""
     assert run.session is not None
@@ -158,7 +166,8 @@ def summary(run: MatrixRun, reports: Sequence[Mapping[str, Any]]) -> list[str]:
     lines.append(f"{len(unique)} cases: {counted}")
     if "longest_chain_ms" in figures and "wall_ms" in figures:
         lines.append(
-            f"{figures['wall_ms'] / 1e3:.1f} s; one case after another "
+            f"{figures['wall_ms'] / 1e3:.1f} s"
+            f"{_beside_the_ideal(figures)}; one case after another "
             f"{figures['chains_ms'] / 1e3:.1f} s, "
             f"of the slowest client {figures['longest_chain_ms'] / 1e3:.1f} s; "
             f"CPU: server {figures.get('server_cpu_ms', 0) / 1e3:.1f} s, "

@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from interimspec import paths, records, run_folder
+from interimspec.accounts import RowAccount, ideal
 from interimspec.baseline import Baseline
-from interimspec.case_runner import AnyServer
+from interimspec.case_runner import AnyServer, cores
 from interimspec.cases import Case
 from interimspec.engine import Engine, Progress, Settings
 from interimspec.errors import InterimspecError
@@ -93,7 +94,8 @@ class RunSession:
         self._started = time.monotonic()
         self._cpu_before = time.process_time()
         self._thread: ServerThread | None = None
-        self._figures: dict[str, float] = {}
+        self._figures: dict[str, Any] = {}
+        self._accounts: Mapping[str, RowAccount] = {}
         self._ready: dict[str, Any] = {}
         self._attached: RemoteServer | None = None
 
@@ -158,6 +160,10 @@ class RunSession:
                 + self._figures.get("judges_cpu_ms", 0)
             ),
         }
+        if self._accounts:
+            other_ms = figures["harness_cpu_ms"] + figures.get("server_cpu_ms", 0)
+            least = ideal(self._accounts, other_ms, cores())
+            figures.update(ideal_ms=round(least.ms), ideal_bound_by=least.bound_by)
         self._figures = figures
         self.folder.append(records.end(partial is None, figures, partial))
         self.folder.close()
@@ -228,18 +234,20 @@ class RunSession:
         return RemoteServer(self.socket, self._ready)
 
     def _account(self, engine: Engine) -> None:
-        longest = max(engine.chains.items(), key=lambda item: item[1], default=("", 0.0))
+        rows = engine.accounts
         self._figures.update(
-            longest_chain_ms=round(longest[1]),
-            chains_ms=round(sum(engine.chains.values())),
+            longest_chain_ms=round(max((row.chain_ms for row in rows.values()), default=0.0)),
+            chains_ms=round(sum(row.chain_ms for row in rows.values())),
             judges_cpu_ms=round(engine.judges_cpu_ms),
-            adapters_cpu_ms=round(engine.adapters_cpu_ms),
-            adapters_started=engine.processes_started,
+            adapters_cpu_ms=round(sum(row.cpu_ms for row in rows.values())),
+            adapters_started=sum(row.started for row in rows.values()),
             harness_worst_late_ms=round(engine.worst_late_ms, 1),
+            rows={name: row.to_json() for name, row in rows.items()},
         )
+        self._accounts = rows
 
     @property
-    def figures(self) -> Mapping[str, float]:
+    def figures(self) -> Mapping[str, Any]:
         """What was measured of ourselves."""
         return self._figures
 

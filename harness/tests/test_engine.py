@@ -197,7 +197,7 @@ def test_unsupported_is_not_run(bench: Bench, make_row: MakeRow) -> None:
     assert "Expect: 100-continue" in record["sentence"]
     assert record["evidence"] is None
     assert bench.engine is not None
-    assert bench.engine.processes_started == 0
+    assert [account.started for account in bench.engine.accounts.values()] == [0]
 
 
 def test_a_search_finds_the_edge(bench: Bench, make_row: MakeRow) -> None:
@@ -219,8 +219,9 @@ def test_cases_run_side_by_side_and_processes_are_kept(bench: Bench, make_row: M
     found = bench.run(bench.cases(rows, "slow", "both", "silent", "one"), max_processes=4)
     assert Counter(record["grade"] for record in found.values()) == {"pass": 16}
     assert bench.engine is not None
-    assert bench.engine.processes_started <= 8
-    assert time.monotonic() - started < sum(bench.engine.chains.values()) / 1e3 + 10
+    accounts = bench.engine.accounts.values()
+    assert sum(account.started for account in accounts) <= 8
+    assert time.monotonic() - started < sum(account.chain_ms for account in accounts) / 1e3 + 10
 
 
 def test_longest_first(bench: Bench, make_row: MakeRow) -> None:

@@ -115,6 +115,9 @@ def test_green_is_0(project: Project) -> None:
     assert end["complete"] is True
     assert end["longest_chain_ms"] > 0
     assert end["server_cpu_ms"] >= 0
+    assert end["rows"]["good@1.0"]["started"] == 1
+    assert 0 < end["ideal_ms"] <= end["wall_ms"]
+    assert "x the ideal" in done.stdout
 
 
 def test_findings_are_1_then_known_then_worse_and_better(project: Project) -> None:
