@@ -99,6 +99,43 @@ def test_the_next_request_gets_an_empty_answer_of_the_first() -> None:
     assert reason(verdict, "K2") == {"rule": "K2", "probe": "probe", "got": "head(0)"}
 
 
+@pytest.mark.parametrize("again", ["ok", "status"])
+def test_a_head_that_greets_every_connection_poisons_none(again: str) -> None:
+    """Both requests, each on a connection of its own, are given the 102 that the server sends on
+    connecting. Nothing of the first exchange came to the second."""
+    wire = Wire()
+    for number, at in enumerate((1.0, 20.0)):
+        conn = wire.connect(at)
+        conn.head(None, 102, t=at + 0.2)
+        if number == 0:
+            conn.answer(conn.request(t=at + 1), 200, OWN, t=at + 10)
+        else:
+            conn.probe(at + 1, answer=at + 10)
+    told = Teller().ok("main", 102, at=3)
+    if again == "ok":
+        told.ok("probe", 102, started=19, at=22)
+    else:
+        told.failed("probe", "status", started=19, at=22, status=102)
+    verdict = verdict_of(wire, told, Question("trait"))
+    assert (verdict.outcome, verdict.facts["connection"], verdict.grade) == (
+        "interim",
+        "untested",
+        "info",
+    )
+    assert verdict.sentence == "Handed the 102 to the application as the response."
+
+
+def test_a_head_that_greets_a_connection_poisons_it_where_it_is_used_again() -> None:
+    wire = Wire()
+    conn = wire.connect()
+    conn.head(None, 102, t=0.7)
+    conn.answer(conn.request(), 200, OWN, t=100)
+    conn.probe(5, answer=120)
+    told = Teller().ok("main", 102, at=3).ok("probe", 200, OWN, started=4, at=101)
+    verdict = verdict_of(wire, told, Question("trait"))
+    assert (verdict.facts["connection"], verdict.grade) == ("poisoned", "danger")
+
+
 @pytest.mark.parametrize("how", ["not kept", "coded"])
 def test_the_next_request_gets_content_that_has_no_place_in_the_stream(how: str) -> None:
     content = bytes(index % 251 for index in range(100_000))

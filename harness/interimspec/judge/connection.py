@@ -5,10 +5,11 @@ matches."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..transcript import Exchange, Final
+from ..transcript import Connection, Exchange, Final, Run
 from .delivered import STATUS_TEXT, Delivery, label_of
 from .inputs import CLOCK_TOLERANCE_MS, PROBE, Case
 from .told import Told
@@ -36,6 +37,7 @@ def examine(case: Case, probe: Delivery | None) -> Connected:
     return (
         _request_side(case)
         or _untested(case)
+        or _greeted(case, probe)
         or _poisoned(case, probe)
         or _answered(case, probe)
         or _failed(case)
@@ -59,6 +61,24 @@ def _untested(case: Case) -> Connected | None:
 
 def _told_anything(told: Told) -> bool:
     return told.end is not None or told.response is not None
+
+
+def _greeted(case: Case, probe: Delivery | None) -> Connected | None:
+    """K1, for a server that sends a head on every connection before any request: a client that took
+    it for the answer to the probe too, on a new connection, shows nothing of the one before."""
+    told = case.probe
+    status = told.status if told.status is not None else told.error_status
+    carried = {exchange.conn for exchange in case.chain}
+    if probe is None or probe.foreign or not case.probes:
+        return None
+    if any(exchange.conn in carried for exchange in case.probes):
+        return None
+    for exchange in case.probes:
+        connection = case.transcript.connection_of(exchange)
+        for run, shown in _statuses(connection):
+            if run.kind == "head" and run.exchange is None and shown == status:
+                return Connected("untested", "K1", {"why": "a new connection began with that head"})
+    return None
 
 
 def _poisoned(case: Case, probe: Delivery | None) -> Connected | None:
@@ -106,12 +126,18 @@ def _place_of(case: Case, status: int) -> str | None:
         case.transcript.connections.values(), key=lambda one: one.number not in carried
     )
     for connection in connections:
-        for start, octets in connection.known_parts():
-            for match in STATUS_TEXT.finditer(octets):
-                run = next(connection.runs_between(start + match.start(), start + match.end()))
-                if int(match[1]) == status and not (run.exchange in own and run.kind == "head"):
-                    return label_of(run)
+        for run, shown in _statuses(connection):
+            if shown == status and not (run.exchange in own and run.kind == "head"):
+                return label_of(run)
     return None
+
+
+def _statuses(connection: Connection) -> Iterator[tuple[Run, int]]:
+    """What somebody could have read as a status, with the run that it stands in."""
+    for start, octets in connection.known_parts():
+        for match in STATUS_TEXT.finditer(octets):
+            run = next(connection.runs_between(start + match.start(), start + match.end()))
+            yield run, int(match[1])
 
 
 def _own_final(case: Case) -> Final | None:
