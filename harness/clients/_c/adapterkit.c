@@ -326,6 +326,12 @@ static const struct json *unsupported_in_request(const struct json *request)
     return found && strcmp(found->text, "after-previous") != 0 ? found : NULL;
 }
 
+static bool is_h2c(const struct json *plan, const struct json *first_request)
+{
+    return strcmp(text_of(plan, "http"), "2") == 0 && first_request &&
+           strncmp(text_of(first_request, "url"), "http:", 5) == 0;
+}
+
 /* The first thing in the plan that the client cannot do. */
 static const struct json *unsupported(const struct json *plan)
 {
@@ -335,7 +341,8 @@ static const struct json *unsupported(const struct json *plan)
         return found;
     if (number_of(plan, "v", 0) != 1)
         return json_get(plan, "v");
-    if (!has_word(client->can.http, text_of(plan, "http")))
+    if (!has_word(client->can.http, text_of(plan, "http")) ||
+        (client->no_h2c && is_h2c(plan, requests ? requests->item : NULL)))
         return json_get(plan, "http");
     if (json_get(plan, "proxy") && !client->can.proxy)
         return json_get(plan, "proxy");

@@ -83,6 +83,7 @@ struct kit_client {
     const char *name, *version;
     struct kit_layer stack[8]; /* ends with the first that has no name */
     struct kit_can can;
+    bool no_h2c; /* HTTP/2 over TLS alone */
     void (*play)(const struct kit_plan *plan);
 };
 

@@ -80,13 +80,14 @@ def _options(tool: Tool, plan: Any, request: Any, body: Path, folder: Path) -> l
     for key, words in tool.timers.items():
         if request.timers[key] is not None:
             argv += _fill(words, _timer_values(request.timers[key]))
-    argv += _fill(tool.methods.get(request.method, ()), {"method": request.method})
     if request.expect_continue:
         argv += tool.expect_continue
     if plan.ca_file:
         argv += _fill(tool.ca_file, {"file": plan.ca_file})
     if plan.proxy:
         argv += _fill(tool.proxy, {"proxy": plan.proxy})
+    # Last, next to the URL: some tools (HTTPie) take the method as an argument, not as an option.
+    argv += _fill(tool.methods.get(request.method, ()), {"method": request.method})
     return argv
 
 

@@ -52,6 +52,7 @@ final class AdapterKit
      * @param array<class-string, string> $kinds the client's exceptions, most special first
      * @param ?callable(\Exception): ?string $kindOf where one type of exception has many kinds
      * @param ?callable(\Exception): ?int $statusOf what an exception of kind `status` carries
+     * @param bool $h2c whether a client with HTTP/2 has it without TLS too, with prior knowledge
      */
     public static function main(
         string $client,
@@ -62,6 +63,7 @@ final class AdapterKit
         array $kinds = [],
         ?callable $kindOf = null,
         ?callable $statusOf = null,
+        bool $h2c = true,
     ): void {
         $can += ['http' => ['1.1'], 'tls' => false, 'proxy' => false, 'timers' => [],
             'second_request' => 'none', 'not_before' => true, 'interim' => 'none', 'phases' => false,
@@ -72,7 +74,7 @@ final class AdapterKit
             'stack' => $stack, 'can' => $can]);
         while (($line = fgets(STDIN)) !== false) {
             $values = json_decode($line, true, flags: JSON_THROW_ON_ERROR);
-            $missing = self::missing($values, $can);
+            $missing = self::missing($values, $can, $h2c);
             if ($missing !== null) {
                 $channel->put(['event' => 'unsupported', 'plan' => $values['plan'],
                     'what' => $missing[0], 'value' => $missing[1]]);
@@ -133,7 +135,7 @@ final class AdapterKit
     }
 
     /** The first key and value of a plan that cannot be played; null where the whole plan can. */
-    private static function missing(array $plan, array $can): ?array
+    private static function missing(array $plan, array $can, bool $h2c): ?array
     {
         foreach ($plan as $key => $value) {
             if (!in_array($key, self::PLAN_KEYS, true)) {
@@ -145,6 +147,9 @@ final class AdapterKit
         }
         if (!in_array($plan['http'], $can['http'], true)) {
             return ['http', $plan['http']];
+        }
+        if ($plan['http'] === '2' && !$h2c && str_starts_with($plan['requests'][0]['url'], 'http:')) {
+            return ['http', '2 without TLS'];
         }
         if (isset($plan['proxy']) && !$can['proxy']) {
             return ['proxy', $plan['proxy']];

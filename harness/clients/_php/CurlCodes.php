@@ -44,6 +44,15 @@ final class CurlCodes
         return 'other';
     }
 
+    /**
+     * Whether HTTP/2 with prior knowledge can be had. libcurl 7.88.0 and 7.88.1 fail every request but
+     * the first on such a connection, whatever the answers are (github.com/curl/curl/issues/10634).
+     */
+    public static function hasPriorKnowledge(): bool
+    {
+        return !in_array(curl_version()['version'], ['7.88.0', '7.88.1'], true);
+    }
+
     /** @return list<array{name: string, version: string}> */
     public static function layers(): array
     {

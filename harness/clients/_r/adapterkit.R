@@ -25,6 +25,7 @@ METHODS <- c("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFI
 # The words of curl_easy_strerror() and of libcurl's error buffer.
 LIBCURL_KINDS <- list(
   list("Timeout was reached|timed out", "timeout"),
+  list("HTTP/?2", "protocol"),
   list("refused|Failed to connect", "refused"),
   list("Empty reply|Connection reset|transfer closed|Recv failure|Send failure|partial file", "closed"),
   list("SSL|certificate", "tls"),
@@ -132,11 +133,12 @@ new_plan <- function(values, put, kinds, phases) {
 }
 
 # The first key and value of a plan that cannot be played; NULL where the whole plan can.
-unsupported <- function(values, can) {
+unsupported <- function(values, can, h2c) {
   unknown <- setdiff(names(values), PLAN_KEYS)
   if (length(unknown)) return(list(unknown[1], values[[unknown[1]]]))
   if (!identical(as.integer(values$v), 1L)) return(list("v", values$v))
   if (!values$http %in% can$http) return(list("http", values$http))
+  if (values$http == "2" && !h2c && startsWith(values$requests[[1]]$url, "http:")) return(list("http", "2 without TLS"))
   if (!is.null(values$proxy) && !can$proxy) return(list("proxy", values$proxy))
   for (request in values$requests) {
     unknown <- setdiff(names(request), REQUEST_KEYS)
@@ -154,7 +156,8 @@ unsupported <- function(values, can) {
 }
 
 # Says hello, then plays the plans of standard input one at a time, until its end.
-adapter_main <- function(client, version, stack, can, play, kinds = list()) {
+# h2c: whether a client with HTTP/2 has it without TLS too, with prior knowledge.
+adapter_main <- function(client, version, stack, can, play, kinds = list(), h2c = TRUE) {
   path <- Sys.getenv("INTERIMSPEC_OUT")
   out <- if (nzchar(path)) file(path, "wb", raw = TRUE) else stdout()
   mark <- if (nzchar(path)) "" else "@interimspec "
@@ -173,7 +176,7 @@ adapter_main <- function(client, version, stack, can, play, kinds = list()) {
   input <- file("stdin", "r")
   while (length(line <- readLines(input, n = 1)) > 0) {
     values <- fromJSON(line, simplifyVector = FALSE)
-    missing <- unsupported(values, can)
+    missing <- unsupported(values, can, h2c)
     if (is.null(missing)) {
       play(new_plan(values, put, kinds, can$phases))
     } else {

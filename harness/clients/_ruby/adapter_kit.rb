@@ -71,7 +71,9 @@ module AdapterKit
   #        a kind that ends in `?` stands only where the causes of the error say nothing better.
   # kind_by_value: for a client whose one exception class tells kinds apart by a value.
   # status_of: the status that an exception of kind `status` carries.
-  def self.main(client:, version:, stack:, can:, kinds: [], kind_by_value: nil, status_of: nil, &play)
+  # h2c: whether a client with HTTP/2 has it without TLS too, with prior knowledge.
+  def self.main(client:, version:, stack:, can:, kinds: [], kind_by_value: nil, status_of: nil, h2c: true,
+                &play)
     trap("TERM") { exit!(0) }
     can = { http: ["1.1"], tls: false, proxy: false, timers: [], second_request: "none",
             not_before: true, interim: "none", phases: false, expect_continue: false,
@@ -81,7 +83,7 @@ module AdapterKit
     channel.put(event: "hello", client:, version:, stack:, can:)
     $stdin.each_line do |line|
       values = JSON.parse(line)
-      what, value = Support.new(can).missing(values)
+      what, value = Support.new(can, h2c).missing(values)
       if what
         channel.put(event: "unsupported", plan: values["plan"], what:, value:)
       else
@@ -305,8 +307,9 @@ module AdapterKit
 
   # What of a plan a client cannot do, by its own `can`.
   class Support
-    def initialize(can)
+    def initialize(can, h2c)
       @can = can
+      @h2c = h2c
     end
 
     # The first key and value that cannot be played; nil where the whole plan can.
@@ -315,6 +318,7 @@ module AdapterKit
       return [unknown, plan[unknown]] if unknown
       return ["v", plan["v"]] if plan["v"] != 1
       return ["http", plan["http"]] unless @can[:http].include?(plan["http"])
+      return ["http", "2 without TLS"] if plan["http"] == "2" && !@h2c && plaintext?(plan)
       return ["proxy", plan["proxy"]] if plan["proxy"] && !@can[:proxy]
       if plan["requests"].length > 1 && @can[:second_request] == "none"
         return ["second_request", plan["requests"].length]
@@ -324,6 +328,8 @@ module AdapterKit
     end
 
     private
+
+    def plaintext?(plan) = plan["requests"].first["url"].start_with?("http:")
 
     def missing_of(request, shared_timers)
       unknown = request.keys.find { |key| !REQUEST_KEYS.include?(key) }

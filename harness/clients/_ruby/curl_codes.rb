@@ -21,6 +21,10 @@ module CurlCodes
     end
   end
 
+  # Whether HTTP/2 with prior knowledge can be had. libcurl 7.88.0 and 7.88.1 fail every request but
+  # the first on such a connection, whatever the answers are (github.com/curl/curl/issues/10634).
+  def self.prior_knowledge?(version) = !version.match?(%r{libcurl/7\.88\.[01]\b})
+
   def self.milliseconds(request, timer)
     request.seconds(timer) && (request.seconds(timer) * 1000).to_i
   end

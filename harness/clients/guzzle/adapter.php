@@ -72,4 +72,5 @@ AdapterKit::main(
     kinds: [TooManyRedirectsException::class => 'limit'],
     kindOf: kind(...),
     statusOf: fn (BadResponseException $error) => $error->getResponse()->getStatusCode(),
+    h2c: false, // its version 2.0 is CURL_HTTP_VERSION_2_0, which on http:// asks for an upgrade
 );

@@ -11,7 +11,7 @@ require __DIR__ . '/../_php/CurlCodes.php';
 
 use Interimspec\{AdapterKit, CurlCodes, Plan, Report, Request};
 
-function prepare(Plan $plan, Request $request): http\Client\Request
+function prepare(Request $request): http\Client\Request
 {
     // It takes one value for each name.
     $headers = array_map(fn ($values) => implode(', ', (array) $values), $request->headerMap());
@@ -22,7 +22,6 @@ function prepare(Plan $plan, Request $request): http\Client\Request
     $message->setOptions(array_filter([
         'connecttimeout' => $request->seconds('connect_ms'),
         'timeout' => $request->seconds('total_ms'),
-        'ssl' => $plan->caFile === null ? null : ['cainfo' => $plan->caFile],
     ], fn ($value) => $value !== null));
     return $message;
 }
@@ -31,11 +30,11 @@ AdapterKit::main(
     client: 'pecl-http',
     version: phpversion('http'),
     stack: CurlCodes::layers(),
-    can: ['tls' => true, 'timers' => ['connect_ms', 'total_ms'], 'second_request' => 'pooled'],
+    can: ['timers' => ['connect_ms', 'total_ms'], 'second_request' => 'pooled'],
     play: function (Plan $plan): void {
         $client = new http\Client();
-        $plan->each(function (Request $request, Report $report) use ($client, $plan): void {
-            $message = prepare($plan, $request);
+        $plan->each(function (Request $request, Report $report) use ($client): void {
+            $message = prepare($request);
             try {
                 $client->enqueue($message)->send();
                 $response = $client->getResponse($message);

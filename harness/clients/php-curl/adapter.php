@@ -85,4 +85,5 @@ AdapterKit::main(
         });
         curl_close($curl);
     },
+    h2c: CurlCodes::hasPriorKnowledge(),
 );

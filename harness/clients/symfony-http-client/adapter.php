@@ -54,6 +54,7 @@ function kind(\Throwable $error): ?string
         (bool) preg_match('/refused|Failed to connect/', $error->getMessage()) => 'refused',
         (bool) preg_match('/timed out|[Tt]imeout|Max duration/', $error->getMessage()) => 'timeout',
         (bool) preg_match('/SSL|certificate/', $error->getMessage()) => 'tls',
+        (bool) preg_match('#HTTP/?2#', $error->getMessage()) => 'protocol',
         (bool) preg_match('/closed|reset|remaining|Empty reply/', $error->getMessage()) => 'closed',
         default => null,
     };
@@ -74,4 +75,5 @@ AdapterKit::main(
     },
     kindOf: kind(...),
     statusOf: fn (HttpExceptionInterface $error) => $error->getResponse()->getStatusCode(),
+    h2c: false, // its version 2.0 is CURL_HTTP_VERSION_2_0, which on http:// asks for an upgrade
 );

@@ -32,6 +32,7 @@ AdapterKit.main(
           AdapterKit.runtime],
   can: { http: ["1.1", "2"], tls: true, proxy: true, timers: %w[connect_ms total_ms],
          second_request: "pooled" },
+  h2c: CurlCodes.prior_knowledge?(Ethon::Curl.version),
   kind_by_value: ->(error) { CurlCodes.kind(error.code) if error.is_a?(Failed) }
 ) do |plan|
   plan.each do |request, report|
