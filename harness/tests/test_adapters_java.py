@@ -19,7 +19,12 @@ from interimspec.clients import Row
 
 # Those that differ from the usual; the default version of each.
 SEEN = {
+    "armeria": Seen(follows=False),
     "java-net-http": Seen(follows=False),
+    "jetty-client-9": Seen(interim="answer"),
+    "jetty-client-11": Seen(interim="unsteady"),
+    "reactor-netty": Seen(follows=False, interim="answer"),
+    "vertx": Seen(interim="answer"),
 }
 ROWS = rows("Java")
 

@@ -77,6 +77,10 @@ class H2Wire:
         self.head(number, t, (":status", status), ("content-length", str(len(content))))
         self.data(number, t, content, end=True)
 
+    def reset(self, number: int, t: float, code: str) -> None:
+        made = frame("RST_STREAM", 2 * number + 1, error=code, len=4)
+        self.send(t, number, 2 * number + 1, [made], b"\0" * 13, [[0, 13, "framing"]])
+
     def client_reset(self, number: int, t: float, code: str) -> None:
         at = {"t": t, "conn": 1, "exchange": number, "stream": 2 * number + 1}
         self.events.append({**at, "event": "client-reset", "error": code})
@@ -359,3 +363,21 @@ def test_the_page_draws_frames() -> None:
     assert [status_of(event) for event in sends] == [0, 102, 0, 200, 0]
     reset = next(event for event in events if event["event"] == "client-reset")
     assert note_words(reset) == "RST_STREAM PROTOCOL_ERROR"
+
+
+@pytest.mark.parametrize(
+    ("code", "grade"), [("REFUSED_STREAM", "info"), ("INTERNAL_ERROR", "danger")]
+)
+def test_a_post_is_repeated_safely_only_where_the_server_has_refused_it(
+    code: str, grade: str
+) -> None:
+    """RFC 9113, section 8.7."""
+    wire = H2Wire()
+    wire.request(0, 1, method="POST")
+    wire.head(0, 2, (":status", "102"))
+    wire.reset(0, 50, code)
+    wire.request(1, 53, method="POST", visit=2)
+    wire.answer(1, 54, OWN)
+    found = verdict(wire, told({"status": 200, "content": OWN, "at": 56}), "trait")
+    assert found.grade == grade
+    assert ({"rule": "G4"} in found.reasons) == (grade == "danger")

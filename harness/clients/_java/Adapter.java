@@ -15,6 +15,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -89,6 +91,11 @@ public abstract class Adapter {
         return null;
     }
 
+    /** Requests of a plan may run beside each other, each in a thread of its own. */
+    protected final void canConcurrently() {
+        can.put("concurrent", true);
+    }
+
     protected final void can(String key, Object value) {
         if (can.put(key, value) == null) {
             throw new IllegalArgumentException(key);
@@ -140,14 +147,47 @@ public abstract class Adapter {
                     "value", missing[1]));
         } else {
             Session session = open(plan);
-            double begun = nowMs();
-            for (Request request : plan.requests) {
-                sleep(begun + request.notBeforeMs - nowMs());
-                sendOne(session, request, new Report(this, plan, request, (Boolean) can.get("phases")));
-            }
+            sendAll(session, plan);
             session.close();
         }
         put(mapOf("event", "done", "plan", plan.id));
+    }
+
+    /** A request that another one is to run beside gets a thread; all others use this one. */
+    private void sendAll(Session session, Plan plan) throws Exception {
+        double begun = nowMs();
+        List<FutureTask<Void>> beside = new ArrayList<>();
+        for (int i = 0; i < plan.requests.size(); i++) {
+            Request request = plan.requests.get(i);
+            if (!request.startsWithPrevious()) {
+                await(beside);
+            }
+            sleep(begun + request.notBeforeMs - nowMs());
+            Report report = new Report(this, plan, request, (Boolean) can.get("phases"));
+            FutureTask<Void> sending = new FutureTask<>(() -> sendOne(session, request, report), null);
+            beside.add(sending);
+            if (i + 1 < plan.requests.size() && plan.requests.get(i + 1).startsWithPrevious()) {
+                new Thread(sending, request.name).start();
+            } else {
+                sending.run();
+            }
+        }
+        await(beside);
+    }
+
+    /** What a thread could not tell as a failure ends the process here, as it would without threads. */
+    private static void await(List<FutureTask<Void>> running) throws Exception {
+        for (FutureTask<Void> one : running) {
+            try {
+                one.get();
+            } catch (ExecutionException thrown) {
+                if (thrown.getCause() instanceof Error) {
+                    throw (Error) thrown.getCause();
+                }
+                throw (Exception) thrown.getCause();
+            }
+        }
+        running.clear();
     }
 
     private void sendOne(Session session, Request request, Report report) {
@@ -230,7 +270,9 @@ public abstract class Adapter {
         if (!request.pauses.isEmpty() && !streams) {
             return new Object[] {"body_pause_ms", request.values.get("body_pause_ms")};
         }
-        if (!"after-previous".equals(request.start)) {
+        boolean known = "after-previous".equals(request.start)
+                || (request.startsWithPrevious() && can.containsKey("concurrent"));
+        if (!known) {
             return new Object[] {"start", request.start};
         }
         return null;

@@ -43,6 +43,10 @@ public final class Request {
         setTimers(values.get("timers"));
     }
 
+    boolean startsWithPrevious() {
+        return "with-previous".equals(start);
+    }
+
     private static List<?> list(Object value) {
         return value == null ? List.of() : (List<?>) value;
     }

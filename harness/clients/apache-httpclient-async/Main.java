@@ -40,6 +40,7 @@ public final class Main extends Adapter {
         can("timers", List.of("connect_ms", "read_ms"));
         can("interim", "fields");
         can("expect_continue", true);
+        canConcurrently();
     }
 
     public static void main(String[] args) throws Exception {

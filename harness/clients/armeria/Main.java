@@ -36,6 +36,7 @@ public final class Main extends Adapter {
         can("timers", List.of("connect_ms", "total_ms"));
         can("interim", "fields");
         can("phases", true);
+        canConcurrently();
     }
 
     public static void main(String[] args) throws Exception {

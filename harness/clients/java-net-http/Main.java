@@ -30,6 +30,7 @@ public final class Main extends Adapter {
         can("phases", true);
         can("body_stream", true);
         can("expect_continue", true);
+        canConcurrently();
     }
 
     public static void main(String[] args) throws Exception {

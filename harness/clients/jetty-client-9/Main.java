@@ -34,6 +34,7 @@ public final class Main extends Adapter {
         can("phases", true);
         can("expect_continue", true);
         can("body_stream", true);
+        canConcurrently();
     }
 
     public static void main(String[] args) throws Exception {

@@ -28,6 +28,8 @@ import org.eclipse.jetty.util.ssl.SslContextFactory;
 
 /** Jetty's HttpClient, version 12. */
 public final class Main extends Adapter {
+    private static final String REPORT = "report"; // an attribute of each request
+
     private Main() {
         super("jetty-client", versionOf(HttpClient.class));
         layer("jetty-http", versionOf(HttpFields.class));
@@ -39,6 +41,7 @@ public final class Main extends Adapter {
         can("phases", true);
         can("expect_continue", true);
         can("body_stream", true);
+        canConcurrently();
     }
 
     public static void main(String[] args) throws Exception {
@@ -60,6 +63,7 @@ public final class Main extends Adapter {
             client.setConnectTimeout(plan.requests.get(0).timer("connect_ms"));
         }
         client.start();
+        observe(client.getProtocolHandlers()); // start() puts those that are there by default
         return new Session() {
             @Override
             public void send(Request request, Report report) throws Exception {
@@ -92,7 +96,7 @@ public final class Main extends Adapter {
                     ? new BytesRequestContent(request.body)
                     : new InputStreamRequestContent(request.bodyStream()));
         }
-        observe(client.getProtocolHandlers(), report);
+        message.attribute(REPORT, report);
         InputStreamResponseListener listener = new InputStreamResponseListener();
         message.send(listener);
         // No limit of its own: the timers of the request end it.
@@ -111,11 +115,11 @@ public final class Main extends Adapter {
     }
 
     /** The same handlers as by default, whose methods for applications are not empty. */
-    private static void observe(ProtocolHandlers handlers, Report report) {
+    private static void observe(ProtocolHandlers handlers) {
         handlers.put(new ContinueProtocolHandler() {
             @Override
             protected Runnable onContinue(org.eclipse.jetty.client.Request request) {
-                report.interim(100, List.of());
+                report(request).interim(100, List.of());
                 return super.onContinue(request);
             }
         });
@@ -123,16 +127,20 @@ public final class Main extends Adapter {
             @Override
             protected void onProcessing(
                     org.eclipse.jetty.client.Request request, HttpFields fields) {
-                report.interim(102, fields(fields));
+                report(request).interim(102, fields(fields));
             }
         });
         handlers.put(new EarlyHintsProtocolHandler() {
             @Override
             protected void onEarlyHints(
                     org.eclipse.jetty.client.Request request, HttpFields fields) {
-                report.interim(103, fields(fields));
+                report(request).interim(103, fields(fields));
             }
         });
+    }
+
+    private static Report report(org.eclipse.jetty.client.Request request) {
+        return (Report) request.getAttributes().get(REPORT);
     }
 
     @Override

@@ -32,6 +32,7 @@ public final class Main extends Adapter {
         can("tls", true);
         can("timers", List.of("connect_ms", "read_ms"));
         can("phases", true);
+        canConcurrently();
     }
 
     public static void main(String[] args) throws Exception {

@@ -34,6 +34,7 @@ public final class Main extends Adapter {
         can("timers", List.of("connect_ms", "read_ms"));
         can("interim", "fields");
         can("phases", true);
+        canConcurrently();
     }
 
     public static void main(String[] args) throws Exception {

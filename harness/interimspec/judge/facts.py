@@ -41,6 +41,7 @@ class Resent:
     octets: bool  # whether any octet of an answer had left before
     connection: str  # same, new
     asked: bool
+    refused: bool  # the server had said that it processed nothing of the request before
     exchange: int
 
     def to_json(self) -> dict[str, Any]:
@@ -77,10 +78,18 @@ def resent(case: Case) -> tuple[Resent, ...]:
                 bool(octets),
                 "same" if after.conn == before.conn else "new",
                 asked,
+                _refused(before, after.at),
                 after.number,
             )
         )
     return tuple(again)
+
+
+def _refused(exchange: Exchange, by: float) -> bool:
+    """RFC 9113, section 8.7: a request whose stream ends with REFUSED_STREAM can be repeated
+    safely, whatever its method."""
+    end = exchange.server_ended
+    return end is not None and end[0] < by and end[1] == "rst_stream REFUSED_STREAM"
 
 
 def unasked(again: tuple[Resent, ...]) -> tuple[Resent, ...]:

@@ -131,7 +131,8 @@ def floors(
     elif connected.value == "poisoned" and connected.knowable:
         yield "G2", "danger"
     repeated = unasked(again)
-    if any(item.octets and item.method not in IDEMPOTENT for item in repeated):
+    believed = [item for item in repeated if item.octets and not item.refused]
+    if any(item.method not in IDEMPOTENT for item in believed):
         yield "G4", "danger"
     if case.main.failed and delivery.foreign:
         yield "G5", "warn"
