@@ -243,9 +243,9 @@ int64_t conn_unread(struct conn *conn)
 
 /* ---- ending ---- */
 
-static void drop_exchanges(struct conn *conn, int64_t now_ns)
+static void drop_exchanges(struct conn *conn)
 {
-    outgoing_abandon(conn, now_ns);
+    outgoing_abandon(conn);
     for (struct exchange *exchange = conn->first; exchange; exchange = exchange->next) {
         exchange->state = EXCHANGE_OVER;
         exchange->receives = false;
@@ -261,7 +261,7 @@ void conn_die(struct conn *conn, int64_t now_ns)
     }
     struct server *server = conn->server;
     conn_note_read(conn, now_ns);
-    drop_exchanges(conn, now_ns);
+    drop_exchanges(conn);
     conn->state = CONN_DEAD;
     ev_io_stop(server->loop, &conn->io);
     schedule_clear(server->schedule, &conn->entry);
@@ -307,7 +307,7 @@ static void end_by(struct conn *conn, int64_t now_ns, int64_t linger_ns, enum ev
         return;
     }
     conn_note(conn, NULL, now_ns, how);
-    drop_exchanges(conn, now_ns);
+    drop_exchanges(conn);
     /* close() with octets unread would turn the FIN into a reset and take from the client what it
      * has not read yet. */
     if (how == EVENT_CLOSE_ABRUPT) {
@@ -446,7 +446,9 @@ static void on_io(struct ev_loop *loop, ev_io *io, int revents)
     (void)loop;
     struct conn *conn = io->data;
     int64_t now_ns = clock_monotonic_ns();
-    schedule_run_due(conn->server->schedule, now_ns);
+    if (schedule_run_due(conn->server->schedule, now_ns) > 0) {
+        now_ns = clock_monotonic_ns(); /* what is read now was sent after what has left just now */
+    }
     if ((revents & EV_READ && conn->state != CONN_DEAD) || conn->state == CONN_HANDSHAKE) {
         conn_read(conn, now_ns);
     }
@@ -468,6 +470,7 @@ static void on_io(struct ev_loop *loop, ev_io *io, int revents)
 static void on_due(struct schedule_entry *entry, int64_t now_ns)
 {
     struct conn *conn = (struct conn *)((char *)entry - offsetof(struct conn, entry));
+    now_ns = clock_monotonic_ns(); /* others that were due have played since */
     if (conn->state == CONN_OPEN && conn->reading && !conn->is_full) {
         conn_read(conn, now_ns);
     }

@@ -114,6 +114,7 @@ struct outgoing {
     size_t left_count; /* items that have left as a whole */
     uint64_t left;     /* octets of the next item that have left */
     uint64_t noted;    /* of those, what a note has told of */
+    int64_t began_ns;  /* before the write that took the first octet not noted yet */
     size_t allowed;    /* octets from the start on that windows let go; where there are windows */
 };
 
@@ -213,7 +214,7 @@ void outgoing_add(struct conn *conn, struct exchange *exchange, const struct pla
 enum io_status outgoing_flush(struct conn *conn, struct exchange *exchange, int64_t now_ns);
 enum io_status outgoing_drain(struct conn *conn, int64_t now_ns);
 /* What left of an item before it was abandoned is noted. */
-void outgoing_abandon(struct conn *conn, int64_t now_ns);
+void outgoing_abandon(struct conn *conn);
 /* Lets go what windows held back and hold back no longer; true when nothing is held any more. */
 bool outgoing_resume(struct conn *conn, struct exchange *exchange, int64_t now_ns);
 /* Writes conn->replies, unless octets of a script have to go first. */

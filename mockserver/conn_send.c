@@ -120,8 +120,7 @@ static void note_repeats(struct moment at, struct exchange *exchange, const stru
         exchange->repeat = repeat;
     }
     if (repeat) {
-        transcript_repeat_add(at.transcript, repeat, item->due_ns, at.now_ns,
-                              (len + unit_len - 1) / unit_len, len);
+        transcript_repeat_add(at, repeat, item->due_ns, (len + unit_len - 1) / unit_len, len);
     }
 }
 
@@ -143,11 +142,13 @@ static void note_parts(struct moment at, const struct leaving *item, uint64_t fr
 }
 
 /* Octets [from, to) of the item have left: usually all of them. */
-static void note_item(struct conn *conn, const struct leaving *item, uint64_t from, uint64_t to,
-                      uint64_t offset, int64_t now_ns)
+static void note_item(struct conn *conn, const struct outgoing *outgoing,
+                      const struct leaving *item, uint64_t to, uint64_t offset, int64_t now_ns)
 {
     struct exchange *exchange = conn->sending;
     struct moment at = conn_moment(conn, exchange, now_ns);
+    uint64_t from = outgoing->noted;
+    at.began_ns = outgoing->began_ns;
     offset -= offset < conn->sent_before ? offset : conn->sent_before;
     bool cut = exchange->stream && (from > 0 || to < item->len);
     if (exchange->page) {
@@ -168,9 +169,13 @@ static void note_item(struct conn *conn, const struct leaving *item, uint64_t fr
     }
 }
 
-/* `put` more octets have left. */
-static void note_left(struct conn *conn, struct outgoing *outgoing, size_t put, int64_t now_ns)
+/* `put` more octets have left, in a write that began at `began_ns`. */
+static void note_left(struct conn *conn, struct outgoing *outgoing, size_t put, int64_t began_ns,
+                      int64_t now_ns)
 {
+    if (outgoing->left == outgoing->noted) {
+        outgoing->began_ns = began_ns;
+    }
     conn->sending = outgoing->exchange;
     conn->left_ns = now_ns;
     conn->sent += put;
@@ -179,20 +184,22 @@ static void note_left(struct conn *conn, struct outgoing *outgoing, size_t put, 
     while (outgoing->left_count < outgoing->count &&
            outgoing->left >= outgoing->items[outgoing->left_count].len) {
         const struct leaving *item = &outgoing->items[outgoing->left_count++];
-        note_item(conn, item, outgoing->noted, item->len, end, now_ns);
+        note_item(conn, outgoing, item, item->len, end, now_ns);
         end += item->len - outgoing->noted;
         outgoing->left -= item->len;
         outgoing->noted = 0;
+        outgoing->began_ns = began_ns;
     }
 }
 
-/* What left of an item so far is noted: other octets come before the rest, or nothing does. */
-static void note_rest(struct conn *conn, struct outgoing *outgoing, int64_t now_ns)
+/* What left of an item so far is noted: other octets come before the rest, or nothing does. Of the
+ * connection's octets they were the last ones. */
+static void note_rest(struct conn *conn, struct outgoing *outgoing)
 {
     if (outgoing->left > outgoing->noted && outgoing->left_count < outgoing->count) {
         conn->sending = outgoing->exchange;
-        note_item(conn, &outgoing->items[outgoing->left_count], outgoing->noted, outgoing->left,
-                  conn->sent - (outgoing->left - outgoing->noted), now_ns);
+        note_item(conn, outgoing, &outgoing->items[outgoing->left_count], outgoing->left,
+                  conn->sent - (outgoing->left - outgoing->noted), conn->left_ns);
         outgoing->noted = outgoing->left;
     }
 }
@@ -233,6 +240,7 @@ static enum io_status write_allowed(struct conn *conn, struct outgoing *outgoing
 {
     while (outgoing->allowed > 0) {
         size_t put;
+        int64_t began_ns = clock_monotonic_ns();
         struct bytes octets = bytes_of(buf_bytes(&outgoing->octets).data, outgoing->allowed);
         enum io_status status = transport_write(&conn->transport, octets.data, octets.len, &put);
         if (status != IO_OK) {
@@ -245,7 +253,7 @@ static enum io_status write_allowed(struct conn *conn, struct outgoing *outgoing
         }
         buf_consume(&outgoing->octets, put);
         outgoing->allowed -= put;
-        note_left(conn, outgoing, put, now_ns);
+        note_left(conn, outgoing, put, began_ns, now_ns);
     }
     return IO_OK;
 }
@@ -254,9 +262,10 @@ static enum io_status write_allowed(struct conn *conn, struct outgoing *outgoing
 static void hold(struct conn *conn, struct outgoing *outgoing, int64_t now_ns)
 {
     struct exchange *exchange = outgoing->exchange;
-    note_rest(conn, outgoing, now_ns);
+    note_rest(conn, outgoing);
     exchange->held = outgoing;
-    conn_note(conn, exchange, now_ns, EVENT_WINDOW_BLOCKED);
+    conn_note(conn, exchange, conn->left_ns > now_ns ? conn->left_ns : now_ns,
+              EVENT_WINDOW_BLOCKED);
 }
 
 /* The rest goes with the connection until the socket takes it. */
@@ -264,7 +273,7 @@ static void block(struct conn *conn, struct exchange *exchange, int64_t now_ns)
 {
     conn->backlog = conn->server->outgoing;
     conn->server->outgoing = xcalloc(1, sizeof *conn->server->outgoing);
-    conn_note(conn, exchange, now_ns, EVENT_BLOCKED);
+    conn_note(conn, exchange, conn->left_ns > now_ns ? conn->left_ns : now_ns, EVENT_BLOCKED);
     conn_watch(conn);
 }
 
@@ -293,7 +302,7 @@ enum io_status outgoing_flush(struct conn *conn, struct exchange *exchange, int6
         /* Some of an item may have left before; nobody has been told yet. */
         conn->backlog = outgoing;
         conn->server->outgoing = xcalloc(1, sizeof *conn->server->outgoing);
-        outgoing_abandon(conn, now_ns);
+        outgoing_abandon(conn);
         break;
     }
     return status;
@@ -356,7 +365,9 @@ enum io_status outgoing_reply(struct conn *conn, int64_t now_ns)
     conn->backlog = outgoing;
     enum io_status status = outgoing_drain(conn, now_ns);
     int64_t left_ns = conn->left_ns > now_ns ? conn->left_ns : now_ns;
-    transcript_reply(conn_moment(conn, NULL, left_ns), offset, buf_bytes(&copy));
+    struct moment at = conn_moment(conn, NULL, left_ns);
+    at.began_ns = now_ns;
+    transcript_reply(at, offset, buf_bytes(&copy));
     if (conn->server->options->live) {
         live_sent(conn, NULL, buf_bytes(&copy), 0, left_ns);
     }
@@ -367,11 +378,11 @@ enum io_status outgoing_reply(struct conn *conn, int64_t now_ns)
     return status;
 }
 
-void outgoing_abandon(struct conn *conn, int64_t now_ns)
+void outgoing_abandon(struct conn *conn)
 {
     struct outgoing *outgoing = conn->backlog;
     if (outgoing) {
-        note_rest(conn, outgoing, now_ns);
+        note_rest(conn, outgoing);
         conn->backlog = NULL;
         outgoing_free(outgoing);
     }

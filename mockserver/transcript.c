@@ -143,6 +143,7 @@ static void append_octets(struct moment at, enum event_kind kind, uint64_t offse
     uint32_t kept = keepable(at.transcript, octets.len);
     struct event_octets *event = append(at, kind, sizeof *event + kept);
     if (event) {
+        event->began_ns = at.began_ns;
         event->offset = offset;
         event->len = (uint32_t)octets.len;
         event->kept = kept;
@@ -270,10 +271,11 @@ static void note_late(struct transcript *transcript, int64_t late_ns)
     }
 }
 
-static void fill_send(struct event_send *send, size_t step, int64_t due_ns, uint64_t offset,
-                      uint64_t len)
+static void fill_send(struct moment at, struct event_send *send, size_t step, int64_t due_ns,
+                      uint64_t offset, uint64_t len)
 {
     send->due_ns = due_ns;
+    send->began_ns = at.began_ns;
     send->offset = offset;
     send->len = (uint32_t)len;
     send->step = (uint32_t)step;
@@ -284,7 +286,7 @@ void transcript_send(struct moment at, size_t step, int64_t due_ns, uint64_t off
     struct event_send *send = append(at, EVENT_SEND, sizeof *send);
     note_late(at.transcript, at.now_ns - due_ns);
     if (send) {
-        fill_send(send, step, due_ns, offset, len);
+        fill_send(at, send, step, due_ns, offset, len);
     }
 }
 
@@ -294,7 +296,7 @@ struct event_piece *transcript_piece(struct moment at, size_t step, int64_t due_
     struct event_piece *piece = append(at, EVENT_SEND, sizeof *piece);
     note_late(at.transcript, at.now_ns - due_ns);
     if (piece) {
-        fill_send(&piece->send, step, due_ns, offset, len);
+        fill_send(at, &piece->send, step, due_ns, offset, len);
         piece->from = note->from;
         piece->repetition = note->repetition;
         piece->piece = note->piece;
@@ -311,6 +313,8 @@ struct event_repeat *transcript_repeat(struct moment at, size_t step, int64_t du
     struct event_repeat *repeat = append(at, EVENT_REPEAT, sizeof *repeat);
     if (repeat) {
         repeat->due_ns = due_ns;
+        repeat->began_ns = at.began_ns;
+        repeat->last_began_ns = at.began_ns;
         repeat->last_left_ns = at.now_ns;
         repeat->worst_late_ns = 0;
         repeat->offset = offset;
@@ -324,14 +328,21 @@ struct event_repeat *transcript_repeat(struct moment at, size_t step, int64_t du
     return repeat;
 }
 
-void transcript_repeat_add(struct transcript *transcript, struct event_repeat *repeat,
-                           int64_t due_ns, int64_t left_ns, uint64_t count, uint64_t len)
+static uint32_t microseconds(int64_t ns)
 {
-    int64_t late_ns = left_ns - due_ns;
-    note_late(transcript, late_ns);
+    int64_t us = ns > 0 ? ns / CLOCK_NS_PER_US : 0;
+    return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
+}
+
+void transcript_repeat_add(struct moment at, struct event_repeat *repeat, int64_t due_ns,
+                           uint64_t count, uint64_t len)
+{
+    int64_t late_ns = at.now_ns - due_ns;
+    note_late(at.transcript, late_ns);
     repeat->times += count;
     repeat->len += len;
-    repeat->last_left_ns = left_ns;
+    repeat->last_began_ns = at.began_ns;
+    repeat->last_left_ns = at.now_ns;
     repeat->worst_late_ns = late_ns > repeat->worst_late_ns ? late_ns : repeat->worst_late_ns;
     if (repeat->first_count == TRANSCRIPT_FIRST) {
         return;
@@ -340,10 +351,9 @@ void transcript_repeat_add(struct transcript *transcript, struct event_repeat *r
         repeat->first_cap = repeat->first_cap ? repeat->first_cap * 2 : 1;
         repeat->first = xreallocarray(repeat->first, repeat->first_cap, sizeof *repeat->first);
     }
-    int64_t late_us = late_ns > 0 ? late_ns / CLOCK_NS_PER_US : 0;
     repeat->first[repeat->first_count].due_ns = due_ns;
-    repeat->first[repeat->first_count].late_us =
-        late_us > UINT32_MAX ? UINT32_MAX : (uint32_t)late_us;
+    repeat->first[repeat->first_count].late_us = microseconds(late_ns);
+    repeat->first[repeat->first_count].took_us = microseconds(at.now_ns - at.began_ns);
     repeat->first[repeat->first_count].batch = count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
     repeat->first_count++;
 }

@@ -98,6 +98,7 @@ struct event_accept {
 
 struct event_octets { /* EVENT_RECEIVED, EVENT_PAGE, EVENT_REPLY */
     struct event event;
+    int64_t began_ns; /* as in event_send; of what was received, nothing */
     uint64_t offset;
     uint32_t len;
     uint32_t kept; /* octets follow */
@@ -125,9 +126,12 @@ struct event_request_end {
     char octets[];
 };
 
+/* The kernel has the octets at some moment between `began_ns` and `t_ns`, and no clock of ours
+ * tells when: this process may lose its processor on either side of the call that writes. */
 struct event_send {
-    struct event event; /* t_ns: when its last octet left */
+    struct event event; /* t_ns: after the write that took its last octet */
     int64_t due_ns;
+    int64_t began_ns; /* before the write that took its first octet */
     uint64_t offset;
     uint32_t len; /* octets that left */
     uint32_t step;
@@ -146,7 +150,8 @@ struct event_piece { /* EVENT_SEND when `size` says so: part of a split step; pi
 struct event_repeat {
     struct event event; /* t_ns: when the first repetition left */
     int64_t due_ns;     /* of the first repetition */
-    int64_t last_left_ns;
+    int64_t began_ns;   /* the same */
+    int64_t last_began_ns, last_left_ns;
     int64_t worst_late_ns;
     uint64_t offset;
     uint64_t len; /* of all repetitions that left */
@@ -156,7 +161,8 @@ struct event_repeat {
     uint32_t first_count, first_cap;
     struct {
         int64_t due_ns;
-        uint32_t late_us;
+        uint32_t late_us;              /* it left, beyond that */
+        uint32_t took_us;              /* from the beginning of its write until it left */
         uint32_t batch;                /* repetitions in the same write from here on */
     } __attribute__((packed)) * first; /* owned */
 };
@@ -225,6 +231,7 @@ void transcript_fini(struct transcript *transcript);
 struct moment {
     struct transcript *transcript;
     int64_t now_ns;
+    int64_t began_ns; /* of octets sent: before their first write */
     uint32_t conn;
     uint32_t exchange;
 };
@@ -260,8 +267,8 @@ struct event_piece *transcript_piece(struct moment at, size_t step, int64_t due_
 /* The first repetitions of a step; NULL when it was dropped. Later ones are added to the record. */
 struct event_repeat *transcript_repeat(struct moment at, size_t step, int64_t due_ns,
                                        uint64_t offset, uint64_t unit_len);
-void transcript_repeat_add(struct transcript *transcript, struct event_repeat *repeat,
-                           int64_t due_ns, int64_t left_ns, uint64_t count, uint64_t len);
+void transcript_repeat_add(struct moment at, struct event_repeat *repeat, int64_t due_ns,
+                           uint64_t count, uint64_t len);
 void transcript_page(struct moment at, uint64_t offset, struct bytes octets);
 void transcript_reply(struct moment at, uint64_t offset, struct bytes octets);
 void transcript_frame(struct moment at, const struct frame_note *note);

@@ -214,6 +214,7 @@ void transcript_write_send(struct transcript_writer *writer, const struct event 
         json_key_int(json, "repetition", (int64_t)piece->repetition);
     }
     ms_since_origin(writer, "due", send->due_ns);
+    ms_since_origin(writer, "began", send->began_ns);
     ms_since_origin(writer, "left", event->t_ns);
     json_key_int(json, "offset", (int64_t)send->offset);
     json_key_int(json, "len", send->len);
@@ -245,9 +246,11 @@ static void write_first(struct transcript_writer *writer, const struct event_rep
     for (uint32_t i = 0; i < repeat->first_count; i++) {
         for (uint32_t j = 0; j < repeat->first[i].batch && written < TRANSCRIPT_FIRST; j++) {
             int64_t due = repeat->first[i].due_ns - writer->run->transcript.origin.monotonic_ns;
+            int64_t left = due + repeat->first[i].late_us * CLOCK_NS_PER_US;
             json_array(json);
             json_ms(json, due);
-            json_ms(json, due + repeat->first[i].late_us * CLOCK_NS_PER_US);
+            json_ms(json, left);
+            json_ms(json, left - repeat->first[i].took_us * CLOCK_NS_PER_US);
             json_end_array(json);
             written++;
         }
@@ -282,8 +285,10 @@ void transcript_write_repeat(struct transcript_writer *writer, const struct even
     json_key_int(json, "line", place.script->steps[repeat->step].line);
     json_key_int(json, "times", (int64_t)repeat->times);
     ms_since_origin(writer, "due", repeat->due_ns);
+    ms_since_origin(writer, "began", repeat->began_ns);
     ms_since_origin(writer, "left", event->t_ns);
     ms_since_origin(writer, "first_left", event->t_ns);
+    ms_since_origin(writer, "last_began", repeat->last_began_ns);
     ms_since_origin(writer, "last_left", repeat->last_left_ns);
     json_key_ms(json, "worst_late", repeat->worst_late_ns);
     json_key_int(json, "offset", (int64_t)repeat->offset);
@@ -319,7 +324,8 @@ void transcript_write_reply(struct transcript_writer *writer, const struct event
     const struct event_octets *reply = (const struct event_octets *)event;
     struct json *json = &writer->json;
     json_key_null(json, "step");
-    ms_since_origin(writer, "due", event->t_ns);
+    ms_since_origin(writer, "due", reply->began_ns);
+    ms_since_origin(writer, "began", reply->began_ns);
     ms_since_origin(writer, "left", event->t_ns);
     json_key_int(json, "offset", (int64_t)reply->offset);
     json_key_int(json, "len", reply->len);
@@ -340,7 +346,8 @@ void transcript_write_page(struct transcript_writer *writer, const struct event 
     struct octets reader;
     struct octets_spans spans = {0};
     json_key_null(json, "step");
-    ms_since_origin(writer, "due", event->t_ns);
+    ms_since_origin(writer, "due", page->began_ns);
+    ms_since_origin(writer, "began", page->began_ns);
     ms_since_origin(writer, "left", event->t_ns);
     json_key_int(json, "offset", (int64_t)page->offset);
     json_key_int(json, "len", page->len);

@@ -216,7 +216,7 @@ class Conn:
     def send(
         self, exchange: int | None, parts: Sequence[tuple[str, bytes]], t: float, **more: Any
     ) -> None:
-        """One write; `parts` are octets by class."""
+        """One write; `parts` are octets by class. `t` is when it was over; `began` may be told."""
         octets = b"".join(part for _, part in parts)
         spans, at = [], 0
         for kind, part in parts:
@@ -266,19 +266,22 @@ class Conn:
         *,
         t: float,
         length: int | None = None,
+        **more: Any,
     ) -> None:
         """A final response with Content-Length."""
         listed = [*fields, f"Content-Length: {len(content) if length is None else length}"]
         parts = [("head", head_octets(status, listed))]
         if content:
             parts.append(("content", content))
-        self.send(exchange, parts, t)
+        self.send(exchange, parts, t, **more)
 
-    def probe(self, t: float, answer: float | None = None, content: bytes | None = None) -> bytes:
+    def probe(
+        self, t: float, answer: float | None = None, content: bytes | None = None, **more: Any
+    ) -> bytes:
         """A probe and the answer to it; gives the content of the answer."""
         number = self.request(resource="probe", t=t)
         octets = f"interimspec probe #{number}\n".encode() if content is None else content
-        self.answer(number, 200, octets, t=t + 0.5 if answer is None else answer)
+        self.answer(number, 200, octets, t=t + 0.5 if answer is None else answer, **more)
         return octets
 
     def client_closes(self, t: float, how: str = "fin") -> None:

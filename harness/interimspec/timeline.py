@@ -82,7 +82,7 @@ def _mask(line: str, transcript: Json) -> str:
 
 
 def _time_of(event: Json) -> float:
-    for key in ("left", "first_left", "t"):
+    for key in ("began", "left", "first_left", "t"):
         if isinstance(event.get(key), int | float):
             return float(event[key])
     return 0.0

@@ -41,12 +41,18 @@ class Span:
 
 @dataclass(frozen=True)
 class Send:
-    """What one step, or one piece of a split step, put on the wire."""
+    """What one step, or one piece of a split step, put on the wire.
+
+    The server reads its clock before and after each write, and may lose its processor on either
+    side of it: the octets left at some moment from `began` to `left`. A rule that compares with
+    what others saw takes the one of the two that blames nobody."""
 
     exchange: int | None
     step: int | None
     due: float | None
-    left: float
+    began: float  # before the write of the first octet of the first repetition
+    left: float  # after the write of the last octet of the first repetition
+    last_began: float  # the same of the last repetition
     last_left: float
     offset: int
     length: int
@@ -60,7 +66,7 @@ class Send:
     alone: str
     unread_before: int | None
     late: float  # the worst lateness of its repetitions
-    times_left: tuple[float, ...]  # of the first repetitions
+    times: tuple[tuple[float, float], ...]  # began and left of the first repetitions
 
     @property
     def end(self) -> int:
@@ -82,26 +88,27 @@ class Send:
         count = self.length // self.unit_length if self.unit_length else 0
         return (self.last_left - self.left) / (count - 1) if count > 1 else 0.0
 
-    def repetitions(self) -> Iterator[tuple[int, float]]:
-        """Offset in the connection's sent stream and time of every repetition."""
+    def repetitions(self) -> Iterator[tuple[int, float, float]]:
+        """Offset in the connection's sent stream, and began and left of every repetition."""
         unit = self.unit_length or self.length
         count = -(-self.length // unit) if unit else 0
-        known = len(self.times_left)
+        known = len(self.times)
         for index in range(count):
             if index < known:
-                left = self.times_left[index]
+                began, left = self.times[index]
             else:  # evenly between those that are known and the last one
-                begin = self.times_left[-1] if known else self.left
+                began = self.times[-1][0] if known else self.began
+                begin = self.times[-1][1] if known else self.left
                 share = (index - known + 1) / (count - known)
                 left = begin + (self.last_left - begin) * share
-            yield self.offset + index * unit, left
+            yield self.offset + index * unit, began, left
 
     def runs(self) -> Iterator[Run]:
-        for base, left in self.repetitions():
+        for base, began, left in self.repetitions():
             for span in self.spans:
                 start, end = base + span.start, min(base + span.end, self.end)
                 if start < end:
-                    yield Run(start, end, span.kind, self.exchange, left)
+                    yield Run(start, end, span.kind, self.exchange, began, left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +119,8 @@ class Run:
     end: int
     kind: OctetClass
     exchange: int | None
-    left: float
+    began: float  # they left not before
+    left: float  # and not after
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +131,8 @@ class Head:
     exchange: int | None
     start: int
     end: int
-    first_left: float
-    left: float  # its last octet
+    began: float  # its first octet left not before
+    left: float  # its last octet left not after
     complete: bool  # up to and including the empty line
     status: int | None  # None: not a status line of RFC 9112, section 4, or not kept
     fields: tuple[tuple[str, str], ...]
@@ -147,7 +155,8 @@ class Final:
     content_length: int
     content_sha256: str | None  # of all of it; None if that is not known
     complete: bool  # nothing that its framing announces is missing
-    completed: float | None  # when its last octet left
+    completing: float | None  # its last octet left not before
+    completed: float | None  # and not after
 
     @property
     def content_known(self) -> bool:
@@ -193,9 +202,9 @@ class Connection:
     received: tuple[Received, ...]
     client_closed: tuple[float, str] | None  # when, and fin or rst
     server_closed: tuple[float, str] | None
-    #: On HTTP/2: when the server ended the stream of an exchange. `stream` and `runs` are then
-    #: those of the text that the frames mean (transcript_h2.py).
-    stream_ends: Mapping[int, float] | None = None
+    #: On HTTP/2: when the server ended the stream of an exchange (not before, not after). `stream`
+    #: and `runs` are then those of the text that the frames mean (transcript_h2.py).
+    stream_ends: Mapping[int, tuple[float, float]] | None = None
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -57,7 +57,7 @@ class _H2Draft:
     that of all streams."""
 
     meant: int = 0  # octets of the text that its frames mean, so far
-    stream_ends: dict[int, float] = field(default_factory=dict)
+    stream_ends: dict[int, tuple[float, float]] = field(default_factory=dict)
     client_resets: dict[int, tuple[float, str]] = field(default_factory=dict)
     server_resets: dict[int, tuple[float, str]] = field(default_factory=dict)
     client_goaway: tuple[float, str] | None = None
@@ -169,14 +169,14 @@ def _take_frames(raw: Mapping[str, Any], at: float, epoch: float, draft: _Draft)
     draft.sends.append(send)
     code = transcript_h2.goaway_code(raw)
     if code is not None:
-        h2.server_goaway = h2.server_goaway or (send.left, f"goaway {code}")
+        h2.server_goaway = h2.server_goaway or (send.began, f"goaway {code}")
     if send.exchange is None:
         return
     if transcript_h2.stream_ends(raw):
-        h2.stream_ends.setdefault(send.exchange, send.last_left)
+        h2.stream_ends.setdefault(send.exchange, (send.began, send.last_left))
     code = transcript_h2.reset_code(raw)
     if code is not None:
-        h2.server_resets.setdefault(send.exchange, (send.left, f"rst_stream {code}"))
+        h2.server_resets.setdefault(send.exchange, (send.began, f"rst_stream {code}"))
 
 
 def _take_answer(raw: Mapping[str, Any], at: float, name: str, draft: _Draft) -> None:
@@ -209,6 +209,7 @@ def _send(raw: Mapping[str, Any], at: float, epoch: float) -> Send:
     times = max(1, int(raw.get("times") or 1))
     unit = int(raw.get("unit_len", -(-length // times)))
     left = epoch + float(raw.get("left", raw.get("first_left", at - epoch)))
+    began = min(left, epoch + float(raw.get("began", left - epoch)))
     due = raw.get("due")
     late = float(raw.get("worst_late", 0.0))
     if due is not None:
@@ -217,7 +218,9 @@ def _send(raw: Mapping[str, Any], at: float, epoch: float) -> Send:
         exchange=raw.get("exchange"),
         step=raw.get("step"),
         due=None if due is None else epoch + float(due),
+        began=began,
         left=left,
+        last_began=epoch + float(raw.get("last_began", raw.get("last_left", began - epoch))),
         last_left=epoch + float(raw.get("last_left", left - epoch)),
         offset=int(raw.get("offset", 0)),
         length=length,
@@ -231,8 +234,15 @@ def _send(raw: Mapping[str, Any], at: float, epoch: float) -> Send:
         alone=str(raw.get("alone", "n/a")),
         unread_before=raw.get("unread_before"),
         late=late,
-        times_left=tuple(epoch + float(pair[1]) for pair in raw.get("first", [])) or (left,),
+        times=tuple(_began_and_left(epoch, *times) for times in raw.get("first", []))
+        or ((began, left),),
     )
+
+
+def _began_and_left(
+    epoch: float, due: float, left: float, began: float | None = None
+) -> tuple[float, float]:
+    return epoch + float(left if began is None else began), epoch + float(left)
 
 
 def _spans(raw: Mapping[str, Any], unit: int) -> tuple[Span, ...]:
@@ -317,10 +327,10 @@ def _head(
     begun: Head | None,
 ) -> Head:
     start = begun.start if begun else run.start
-    first_left = begun.first_left if begun else run.left
+    began = begun.began if begun else run.began
     if any(first < run.end and start < last for first, last in holes):
-        return Head(conn, run.exchange, start, run.end, first_left, run.left, True, None, (), False)
-    begun = Head(conn, run.exchange, start, run.end, first_left, run.left, False, None, ())
+        return Head(conn, run.exchange, start, run.end, began, run.left, True, None, (), False)
+    begun = Head(conn, run.exchange, start, run.end, began, run.left, False, None, ())
     # A head may come in thousands of pieces: it is read when the last one is there.
     ends = _END_OF_HEAD.search(stream, max(start, run.end - 4), run.end)
     return _parsed(begun, stream) if ends else begun
@@ -428,12 +438,12 @@ def _final(exchange: Exchange, connections: Mapping[int, Connection]) -> Final |
         connection.stream[run.start : run.end] for run in runs if run.kind == "framing"
     )
     complete = _is_complete(exchange, head, length, framing, connection)
-    ends = [run.left for run in runs if run.kind in ("content", "framing")]
+    ends = [(run.began, run.left) for run in runs if run.kind in ("content", "framing")]
     if connection.stream_ends is not None:
-        ends.append(connection.stream_ends.get(exchange.number, head.left))
-    return Final(
-        head, octets, length, digest, complete, max([head.left, *ends]) if complete else None
-    )
+        ends.append(connection.stream_ends.get(exchange.number, (head.began, head.left)))
+    completing = max([head.began, *(began for began, _ in ends)]) if complete else None
+    completed = max([head.left, *(left for _, left in ends)]) if complete else None
+    return Final(head, octets, length, digest, complete, completing, completed)
 
 
 def _known_start(connection: Connection, runs: Iterable[Run]) -> bytes:

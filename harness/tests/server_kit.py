@@ -165,7 +165,7 @@ def check_transcript(transcript: dict[str, Any]) -> None:
         conn = event["conn"]
         assert event["offset"] == sent.get(conn, 0), event
         sent[conn] = event["offset"] + event["len"]
-        assert event["left"] >= event["due"] - 0.001, event
+        assert event["left"] >= event["began"] >= event["due"] - 0.001, event
         unit = event.get("unit_len", event["len"])
         at = 0
         for start, end, kind in event["spans"]:

@@ -320,7 +320,7 @@ def test_repetition_keeps_its_schedule(server: MockServer) -> None:
         client.read_until(own("spread", "spread", 0))
         assert len(client.reads) == 6
     first, final = events(server.end("spread"), "send")
-    dues = [due - first["due"] for due, _ in first["first"]]
+    dues = [due - first["due"] for due, _, _ in first["first"]]
     assert dues == pytest.approx([0, 40, 80, 120, 160], abs=0.01)
     assert final["due"] - first["due"] == pytest.approx(200, abs=0.01)
     assert first["worst_late"] < 20

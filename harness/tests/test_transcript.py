@@ -63,7 +63,7 @@ def test_a_head_in_pieces_is_one_head() -> None:
     conn.answer(first, 200, t=50)
     heads = wire.transcript().exchanges[0].heads
     assert [head.status for head in heads] == [102, 200]
-    assert (heads[0].first_left - EPOCH, heads[0].left - EPOCH) == (10, 12)
+    assert (heads[0].began - EPOCH, heads[0].left - EPOCH) == (10, 12)
 
 
 def test_two_heads_in_one_send_are_two() -> None:

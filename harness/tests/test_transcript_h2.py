@@ -250,7 +250,7 @@ def test_a_head_in_two_sends_is_complete_with_the_second() -> None:
     wire.data(0, 6, OWN, end=True)
     final = wire.transcript().exchanges[0].final
     assert final is not None
-    assert (final.head.first_left, final.head.left) == (T0 + 2, T0 + 5)
+    assert (final.head.began, final.head.left) == (T0 + 2, T0 + 5)
 
 
 def test_a_client_that_skips_the_102_passes_on_one_connection() -> None:

@@ -37,7 +37,11 @@ static void set(struct stage *stage, const char *text)
 
 static struct moment at(struct stage *stage, int64_t ms, uint32_t exchange)
 {
-    return (struct moment){&stage->run->transcript, (100 + ms) * MS, 1, exchange};
+    return (struct moment){.transcript = &stage->run->transcript,
+                           .now_ns = (100 + ms) * MS,
+                           .began_ns = (100 + ms) * MS - MS / 4,
+                           .conn = 1,
+                           .exchange = exchange};
 }
 
 static void request(struct stage *stage, int64_t ms, uint32_t exchange, const char *head)
@@ -108,7 +112,8 @@ static void test_request_and_send(void **state)
     assert_int_equal(stage.run->transcript.worst_late_ns, 1 * MS);
     expect_events(&stage, REQUEST_LINES
                   "{\"t\":3.000,\"conn\":1,\"exchange\":0,\"event\":\"send\",\"step\":0,\"line\":5,"
-                  "\"due\":2.000,\"left\":3.000,\"offset\":0,\"len\":27,\"bytes\":\"HTTP/1.1 102 "
+                  "\"due\":2.000,\"began\":2.750,\"left\":3.000,\"offset\":0,\"len\":27,"
+                  "\"bytes\":\"HTTP/1.1 102 "
                   "Processing\\r\\n\\r\\n\",\"spans\":[[0,27,\"head\"]],\"alone\":\"n/a\","
                   "\"unread_before\":null}\n"
                   "{\"t\":3.000,\"conn\":1,\"exchange\":0,\"event\":\"script-end\"}]}");
@@ -122,15 +127,16 @@ static void test_repetition_is_one_event(void **state)
     request(&stage, 1, 0, GET);
     struct event_repeat *repeat = transcript_repeat(at(&stage, 1, 0), 0, 101 * MS, 0, 27);
     for (int i = 0; i < 40; i++)
-        transcript_repeat_add(&stage.run->transcript, repeat, (101 + i) * MS,
-                              (101 + i) * MS + (i == 7 ? MS : 0), 1, 27);
+        transcript_repeat_add(at(&stage, 1 + i + (i == 7), 0), repeat, (101 + i) * MS, 1, 27);
     struct buf lines = events_of(&stage);
     const char *text = lines.data + lines.start;
-    assert_non_null(strstr(text, "\"times\":40,\"due\":1.000,\"left\":1.000,\"first_left\":1.000,"
-                                 "\"last_left\":40.000,\"worst_late\":1.000,\"offset\":0,\"len\":"
-                                 "1080,\"unit_len\":27,\"bytes\":\"HTTP/1.1 102 Processing"));
-    assert_non_null(strstr(text, "[8.000,9.000],[9.000,9.000]"));
-    assert_non_null(strstr(text, "[32.000,32.000]],\"alone\""));
+    assert_non_null(strstr(
+        text,
+        "\"times\":40,\"due\":1.000,\"began\":0.750,\"left\":1.000,"
+        "\"first_left\":1.000,\"last_began\":39.750,\"last_left\":40.000,\"worst_late\":1.000,"
+        "\"offset\":0,\"len\":1080,\"unit_len\":27,\"bytes\":\"HTTP/1.1 102 Processing"));
+    assert_non_null(strstr(text, "[8.000,9.000,8.750],[9.000,9.000,8.750]"));
+    assert_non_null(strstr(text, "[32.000,32.000,31.750]],\"alone\""));
     assert_null(strstr(text, "[33.000,33.000]"));
     buf_fini(&lines);
     run_registry_free(stage.registry);
@@ -244,7 +250,7 @@ static void test_nothing_is_kept_when_off(void **state)
     (void)state;
     struct transcript transcript;
     transcript_init(&transcript, (struct clock_pair){0}, true);
-    struct moment now = {&transcript, 1, 1, 0};
+    struct moment now = {.transcript = &transcript, .now_ns = 1, .conn = 1};
     transcript_note(now, EVENT_TURN);
     transcript_received(now, 0, bytes_of_str("x"));
     transcript_send(now, 0, 0, 0, 1);

@@ -113,7 +113,7 @@ def _foreign_status(case: Case, probe: Delivery) -> str | None:
             # kept from running between a send and the note of when it was.
             return None
         at = None if told.response is None else float(told.response["at"])
-        if at is None or at >= own.head.first_left - CLOCK_TOLERANCE_MS:
+        if at is None or at >= own.head.began - CLOCK_TOLERANCE_MS:
             return None
     return _place_of(case, status)
 

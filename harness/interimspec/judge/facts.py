@@ -10,7 +10,7 @@ from typing import Any
 
 from ..transcript import Exchange, sha256
 from .delivered import Delivery
-from .inputs import Case, asks_again
+from .inputs import CLOCK_TOLERANCE_MS, Case, asks_again
 
 #: What `facts:` in a scenario's expect may name, and what it may say.
 FACT_KEYS: Mapping[str, str] = {
@@ -231,7 +231,10 @@ def interim_seen(case: Case) -> dict[str, Any]:
     first = min((float(event["at"]) for event in events), default=None)
     early = None
     if first is not None and final is not None:
-        early = first < final.head.first_left
+        if first < final.head.began - CLOCK_TOLERANCE_MS:
+            early = True
+        elif first >= final.head.left or final.head.left - final.head.began <= CLOCK_TOLERANCE_MS:
+            early = False
     return {"what": what, "count": len(events), "early": early}
 
 
@@ -252,7 +255,8 @@ def timer_factor(case: Case, word: str) -> float | None:
         begin = started
         if case.attempts == 1:
             begin = max(
-                (time for time in case.octet_times if ended - time >= 0.9 * read), default=started
+                (left for began, left in case.octet_times if ended - began >= 0.9 * read),
+                default=started,
             )
         factors.append((ended - max(begin, started)) / read)
     return round(max(factors), 2) if factors else None

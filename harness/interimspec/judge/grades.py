@@ -156,10 +156,9 @@ def _left_open(case: Case) -> bool:
         return False
     exchange = case.chain[-1]
     connection = case.transcript.connection_of(exchange)
-    ends = [(connection.stream_ends or {}).get(exchange.number)]
-    ends.append(exchange.server_ended[0] if exchange.server_ended else None)
     told = case.main.ended
-    if told is None or any(end is not None and end <= told for end in ends):
+    ends = [(connection.stream_ends or {}).get(exchange.number), exchange.server_ended]
+    if told is None or any(end is not None and end[0] <= told for end in ends):
         return False
     answer = exchange.client_ended
     if answer is None:

@@ -20,8 +20,7 @@ from ..transcript import Connection, Exchange, Final, Transcript
 from .delivered import equals_final
 from .told import Told
 
-#: Adapters and the server read the same clock; some adapters read it in whole milliseconds, and the
-#: server takes the time of a send when the call has returned.
+#: Adapters and the server read the same clock; some adapters read it in whole milliseconds.
 CLOCK_TOLERANCE_MS = 5.0
 
 MAIN = "main"
@@ -162,7 +161,7 @@ class Case:
             if exchange.final is not None
             and (exchange is self.chain[-1] or not asks_again(exchange))
             and self._led_to(exchange)
-            and (until is None or exchange.final.head.first_left <= until + CLOCK_TOLERANCE_MS)
+            and (until is None or exchange.final.head.began <= until + CLOCK_TOLERANCE_MS)
         )
 
     def _led_to(self, exchange: Exchange) -> bool:
@@ -250,17 +249,17 @@ class Case:
         return self.main.ended - self.main.started
 
     @cached_property
-    def octet_times(self) -> tuple[float, ...]:
-        """When octets left for the main request, before its end."""
+    def octet_times(self) -> tuple[tuple[float, float], ...]:
+        """When octets left for the main request (not before, and not after), before its end."""
         until = self.main.ended
         numbers = {exchange.number for exchange in self.chain}
         times = {
-            run.left
+            (run.began, run.left if until is None else min(run.left, until))
             for connection in self.main_connections
             for run in connection.runs
             if run.exchange is None or run.exchange in numbers
         }
-        return tuple(sorted(time for time in times if until is None or time <= until))
+        return tuple(sorted(time for time in times if until is None or time[0] <= until))
 
 
 #: Statuses whose answer a client may read as "ask again", each by its definition in RFC 9110,

@@ -54,7 +54,7 @@ def _timer(case: Case, word: str) -> Iterator[tuple[str, str]]:
         if scenario.script_ms is not None and not scenario.server_ends:
             yield _TIMER_NAMES[name], "never runs out after an interim response"
     elif word == "timeout" and started is not None and elapsed is not None:
-        lead = case.octet_times[-1] - started
+        lead = case.octet_times[-1][0] - started
         if lead >= _LEAD * timer:
             restarted = elapsed - lead > _RESTARTED * timer
             yield (

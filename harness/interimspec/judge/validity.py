@@ -257,7 +257,7 @@ def _sends(case: Case) -> list[Send]:
         send
         for connection in case.main_connections
         for send in connection.sends
-        if send.exchange in numbers and (until is None or send.left < until)
+        if send.exchange in numbers and (until is None or send.began < until)
     ]
 
 
@@ -311,9 +311,9 @@ def _guard_band(case: Case) -> str | None:
     for one, two in pairwise(sends):
         if one.due is None or two.due is None or one.exchange != two.exchange:
             continue
-        planned, actual = two.due - one.due, two.left - one.last_left
-        if planned < limit < actual < (1 + GUARD_BAND) * read:
-            return f"{actual:.0f} ms between two steps, too near to the timer of {read} ms"
+        longest, shortest = two.left - one.last_began, two.began - one.last_left
+        if two.due - one.due < limit < longest and shortest < (1 + GUARD_BAND) * read:
+            return f"{longest:.0f} ms between two steps, too near to the timer of {read} ms"
     return None
 
 
@@ -343,7 +343,10 @@ def _probe_held_up(case: Case) -> str | None:
     # A tunnel of its own is a part of the probe.
     own = {probe.number, *(e.number for e in case.transcript.exchanges if e.method == "CONNECT")}
     between = any(
-        ended < run.left < probe.at and run.exchange not in own and run.kind != "surplus"
+        ended < run.left
+        and run.began < probe.at
+        and run.exchange not in own
+        and run.kind != "surplus"
         for connection in case.transcript.connections.values()
         for run in connection.runs
     )

@@ -53,7 +53,7 @@ def _too_early(case: Case, main: Delivery, probe: Delivery | None) -> str | None
         return None
     if response is not None and final is not None and status is not None and status == final.status:
         at = float(response["at"])
-        if at < final.head.first_left - CLOCK_TOLERANCE_MS:
+        if at < final.head.began - CLOCK_TOLERANCE_MS:
             first = min(_times_of(case, status), default=at)
             if at < first - CLOCK_TOLERANCE_MS:
                 return f"the {status} was reported {first - at:.0f} ms before it left the server"
@@ -61,7 +61,7 @@ def _too_early(case: Case, main: Delivery, probe: Delivery | None) -> str | None
     if not case.main.ok or not case.main.content_length or ended is None:
         return None
     completed = [
-        exchange.final.completed
+        exchange.final.completing
         for exchange in case.chain
         if exchange.final is not None and equals_final(case.main, exchange)
     ]
@@ -72,14 +72,14 @@ def _too_early(case: Case, main: Delivery, probe: Delivery | None) -> str | None
 
 
 def _times_of(case: Case, status: int) -> list[float]:
-    """When heads of this status left, on any connection."""
+    """The moments before which no head of this status left, on any connection."""
     times = []
     for connection in case.transcript.connections.values():
         for start, octets in connection.known_parts():
             for match in STATUS_TEXT.finditer(octets):
                 if int(match[1]) == status:
                     runs = connection.runs_between(start + match.start(), start + match.end())
-                    times.append(max(run.left for run in runs))
+                    times.append(max(run.began for run in runs))
     return times
 
 

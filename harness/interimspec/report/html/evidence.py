@@ -71,6 +71,14 @@ def reason(item: Mapping[str, Any]) -> Json:
     }
 
 
+def _began(event: Mapping[str, Any]) -> float:
+    """When a send may have been seen at the earliest: what it led to stands behind it."""
+    for key in ("began", "first_left", "left", "t"):
+        if isinstance(event.get(key), int | float):
+            return float(event[key])
+    return 0.0
+
+
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
@@ -153,9 +161,8 @@ class _View:
         if kind == "send" and event.get("step") is None and is_h2(event):
             return []  # the server's own SETTINGS and acknowledgements
         if kind == "send":
-            left = event.get("first_left", event.get("left", event.get("t", 0.0)))
             item |= {"kind": "send", "from": "server", "to": "client", "text": send_words(event)}
-            item["t"] = self._server_time(left)
+            item["t"] = self._server_time(_began(event))
             item["final"] = status_of(event) >= 200
             item["pieces"] = event.get("pieces")
             if "last_left" in event:
@@ -217,7 +224,7 @@ class _View:
 
     def _sent(self, event: Mapping[str, Any]) -> Json:
         item: Json = {
-            "t": self._server_time(event.get("first_left", event.get("left", event.get("t", 0.0)))),
+            "t": self._server_time(_began(event)),
             "x": event.get("exchange"),
             "name": self._names.get(event.get("exchange", -1), ""),
             "len": event.get("len", 0),
