@@ -8,6 +8,7 @@ import fnmatch
 import json
 import re
 import zlib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -56,17 +57,20 @@ def everything_in(page: str) -> str:
 
 def test_published_files_are_free_of_it(tmp_path: Path, run: Path, embargo: Path) -> None:
     out = tmp_path / "out"
-    markdown, html = write_reports([run], out, embargo=embargo, local=False)
-    text = markdown.read_text(encoding="utf-8")
+    *written, html = write_reports(load_report([run]), out, embargo=embargo, local=False)
+    texts = {str(path.relative_to(out)): path.read_text(encoding="utf-8") for path in written}
+    text = "".join(texts.values())
     page = everything_in(html.read_text(encoding="utf-8"))
     for published in (text, page):
         assert SECRET not in published
         assert STDERR not in published
         assert "withheld" in published
-    assert "| [requests 2.34.2](#requests@2.34.2) | withheld | withheld |" in text
-    assert re.search(r"^- \*\*withheld\*\* .*`single-102`", text, re.MULTILINE)
+    assert "- x *withheld*: " in texts["COMPATIBILITY.md"]
+    hidden = texts["clients/requests.md"].split("### withheld")[1]
+    assert "[`single-102`]" in hidden
     # Two of its four serve cases are not counted, and no total gives them away.
-    assert "| 0 of 2 | 2 | 2 | 5 | 0 |" in text
+    row = next(line for line in text.splitlines() if line.startswith("| [requests 2.34.2]"))
+    assert "| **D** 0 of 2 |" in row
     assert check_published(embargo, out) == []
 
 
@@ -82,38 +86,55 @@ def test_a_client_all_of_whose_findings_are_withheld_is_undecided(
         hidden = case.row.client == "requests" and before in ("danger", "fail", "warn")
         assert case.grade == ("withheld" if hidden else before)
     out = tmp_path / "out"
-    (page,) = write_reports([run], out, embargo=path, local=False, formats={"markdown"})
-    assert "- **Not decided (1):** [requests 2.34.2]" in page.read_text(encoding="utf-8")
+    page, *_ = write_reports(whole, out, embargo=path, local=False, formats={"markdown"})
+    text = page.read_text(encoding="utf-8")
+    assert "- **x Not public yet (1).**" in text
+    assert "| [requests 2.34.2](./clients/requests.md) | Python | x 0 of 0 |" in text
 
 
 def test_the_notes_of_a_client_under_embargo_are_withheld(
     tmp_path: Path, run: Path, embargo: Path
 ) -> None:
     """Whatever its entry covers: notes name causes, and are not split by cell."""
-    (public,) = write_reports([run], tmp_path, embargo=embargo, local=False, formats={"html"})
+    (public,) = write_reports(
+        load_report([run]), tmp_path, embargo=embargo, local=False, formats={"html"}
+    )
     page = everything_in(public.read_text(encoding="utf-8"))
     assert factory.notes_of("requests") not in page
     assert "Notes withheld" in page
     assert factory.notes_of("curl") in page
-    (here,) = write_reports([run], tmp_path, embargo=embargo, local=True, formats={"html"})
+    (here,) = write_reports(
+        load_report([run]), tmp_path, embargo=embargo, local=True, formats={"html"}
+    )
     page = everything_in(here.read_text(encoding="utf-8"))
     assert factory.notes_of("requests") in page
     assert "Notes withheld" not in page
 
 
+def test_what_the_notes_link_as_public_stays(run: Path, embargo: Path) -> None:
+    report = load_report([run])
+    notes = "The cause is in reader.c.\n\nPublic: https://example.org/issue/1 (a 103)\n\nMore."
+    clients = tuple(replace(client, notes=notes) for client in report.clients)
+    shown = redact(replace(report, clients=clients), load_embargo(embargo))
+    (client,) = (one for one in shown.clients if one.row.client == "requests")
+    assert client.notes.splitlines()[1:] == ["", "Public: https://example.org/issue/1 (a 103)"]
+
+
 def test_the_local_page_shows_it_and_says_so(tmp_path: Path, run: Path, embargo: Path) -> None:
-    markdown, html = write_reports([run], tmp_path / "out", embargo=embargo, local=True)
+    *written, html = write_reports(
+        load_report([run]), tmp_path / "out", embargo=embargo, local=True
+    )
     page = everything_in(html.read_text(encoding="utf-8"))
     assert SECRET in page
     assert STDERR in page
     assert "It shows 2 cells under embargo. Do not publish it." in page
-    assert SECRET not in markdown.read_text(encoding="utf-8")
+    assert not any(SECRET in path.read_text(encoding="utf-8") for path in written)
 
 
 def test_a_leak_is_found(tmp_path: Path, run: Path, embargo: Path) -> None:
     """The check itself can fail: files made without the embargo are full of it."""
     out = tmp_path / "out"
-    write_reports([run], out, embargo=None, local=False, formats={"markdown"})
+    write_reports(load_report([run]), out, embargo=None, local=False, formats={"markdown"})
     results = out / "results"
     results.mkdir()
     cells = {
@@ -123,7 +144,8 @@ def test_a_leak_is_found(tmp_path: Path, run: Path, embargo: Path) -> None:
     data = {"v": 1, "client": "requests", "version": "2.34.2", "cells": cells}
     (results / "requests@2.34.2.json").write_text(json.dumps(data), encoding="utf-8")
     problems = check_published(embargo, out)
-    assert sum("COMPATIBILITY.md" in problem for problem in problems) == 4
+    assert sum("clients/requests.md" in problem for problem in problems) == 2
+    assert sum("families/single.md" in problem for problem in problems) == 2
     assert any(
         "requests@2.34.2.json: requests single-102[h1] is under embargo" in p for p in problems
     )
@@ -193,13 +215,18 @@ def test_an_entry_may_be_about_some_transports(tmp_path: Path) -> None:
     }
     data = {"v": 1, "client": "requests", "version": "2.34.2", "cells": cells}
     (tmp_path / "results" / "requests@2.34.2.json").write_text(json.dumps(data))
-    page = (
-        '### [requests](x) 2.34.2 <a id="requests@2.34.2"></a>\n\n'
-        "- **fail** `single-102`: a\n- **fail** `single-102[h2]`: b\n"
+    (tmp_path / "clients").mkdir()
+    (tmp_path / "clients" / "requests.md").write_text(
+        "### fail\n\n  - 1.0: [`single-102`](../families/single.md#single-102)\n"
+        "  - 2.0: [`single-102`](../families/single.md#single-102) (h1, h2)\n"
     )
-    (tmp_path / "COMPATIBILITY.md").write_text(page)
+    (tmp_path / "families").mkdir()
+    (tmp_path / "families" / "single.md").write_text(
+        "### single-102\n\n- **fail**, hung (1): [requests 2.0](../clients/requests.md) (h2)\n"
+        "- **fail**, hung (1): [requests 2.0](../clients/requests.md)\n"
+    )
     problems = check_published(path, tmp_path)
-    assert len(problems) == 2
+    assert len(problems) == 3
     assert all("[h2]" in problem for problem in problems)
 
 

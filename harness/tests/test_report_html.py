@@ -62,7 +62,7 @@ class Page(HTMLParser):
 
 def written(run: Path, out: Path, **options: Any) -> str:
     options = {"embargo": None, "local": False} | options
-    (path,) = write_reports([run], out, formats={"html"}, **options)
+    (path,) = write_reports(load_report([run]), out, formats={"html"}, **options)
     return path.read_text(encoding="utf-8")
 
 

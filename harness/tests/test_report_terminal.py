@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from interimspec.report import print_terminal
+from interimspec.report import load_report, print_terminal
 from interimspec.report.safe import width_of
 from interimspec.report.terminal import wants_color
 from tests import report_factory as factory
@@ -19,7 +19,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 def printed(folder: Path, width: int = 120, color: bool = False, **options: Path) -> str:
     stream = io.StringIO()
-    print_terminal([folder], stream, width, color, **options)
+    print_terminal(load_report([folder]), stream, width, color, **options)
     return stream.getvalue()
 
 
@@ -140,7 +140,7 @@ def test_a_terminal_that_knows_only_ascii(tmp_path: Path) -> None:
     folder = factory.write_run(tmp_path, cases=changes)
     buffer = io.BytesIO()
     stream = io.TextIOWrapper(buffer, encoding="ascii", errors="strict")
-    print_terminal([folder], stream, 80, color=False)
+    print_terminal(load_report([folder]), stream, 80, color=False)
     stream.flush()
     text = buffer.getvalue().decode("ascii")
     assert "6 clients x 10 scenarios" in text

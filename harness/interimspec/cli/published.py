@@ -7,6 +7,7 @@ import argparse
 import fnmatch
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -14,8 +15,17 @@ from typing import Any
 
 from interimspec import changes, paths, records, results, run_folder
 from interimspec.errors import InterimspecError, ResultsFault, UsageError
+from interimspec.manifest import load_manifests
 from interimspec.matrix import catalogue_of, load_matrix
-from interimspec.report import load_embargo, print_terminal, reminders, write_reports
+from interimspec.report import (
+    Report,
+    load_embargo,
+    load_report,
+    print_terminal,
+    reminders,
+    report_of_results,
+    write_reports,
+)
 from interimspec.session import default_runs
 
 EMBARGO = paths.ROOT / "reports" / "embargo.toml"
@@ -23,12 +33,23 @@ EMBARGO = paths.ROOT / "reports" / "embargo.toml"
 
 def add(commands: Any) -> None:
     """The parsers."""
-    report = commands.add_parser("report", help="terminal table, COMPATIBILITY.md, HTML page")
-    report.add_argument("run", nargs="*", help="runs (ids or folders); default: the newest")
+    report = commands.add_parser(
+        "report",
+        help="terminal table, COMPATIBILITY.md and its pages, HTML page",
+        description="What is published is made from the committed results: `interimspec report "
+        "baseline --format markdown --out reports` writes COMPATIBILITY.md, clients/ and "
+        "families/, and removes the pages of clients and families that are gone.",
+    )
+    report.add_argument(
+        "run",
+        nargs="*",
+        help="runs (ids or folders), or `baseline`: the committed results; default: the newest run",
+    )
     report.add_argument("--format", action="append", choices=("terminal", "markdown", "html"))
     report.add_argument("--out", type=Path, metavar="DIR", help="where files are written")
     report.add_argument("--public", action="store_true", help="withhold what is under embargo")
     report.add_argument("--width", type=int, help="columns of the terminal; 0: cut nothing")
+    report.add_argument("--matrix", type=Path, default=paths.MATRIX)
     report.set_defaults(call=call_report)
 
     accept = commands.add_parser(
@@ -64,23 +85,47 @@ def add(commands: Any) -> None:
 
 def call_report(arguments: argparse.Namespace) -> int:
     """From results files alone."""
-    runs = default_runs()
-    folders = [run_folder.find_run(runs, name) for name in arguments.run or [None]]
     formats = set(arguments.format or ("terminal", "markdown", "html"))
     embargo = EMBARGO if EMBARGO.exists() else None
+    report = _report(arguments.run, arguments.matrix)
     if "terminal" in formats:
         width = arguments.width
         if width is None:
             width = shutil.get_terminal_size((100, 40)).columns
-        print_terminal(folders, sys.stdout, width, embargo=embargo)
+        print_terminal(report, sys.stdout, width, embargo=embargo)
     files = formats - {"terminal"}
     if files:
         out = arguments.out or paths.ROOT / "reports" / "site"
+        folders: Counter[Path] = Counter()
         for path in write_reports(
-            folders, out, embargo=embargo, local=not arguments.public, formats=files
+            report, out, embargo=embargo, local=not arguments.public, formats=files
         ):
-            print(f"written: {path}")
+            if path.parent == out:
+                print(f"written: {path}")
+            else:
+                folders[path.parent] += 1
+        for folder, count in sorted(folders.items()):
+            print(f"written: {folder}/ ({count} pages)")
     return 0
+
+
+def _report(names: Sequence[str], matrix_path: Path) -> Report:
+    if names and "baseline" not in names:
+        return load_report([run_folder.find_run(default_runs(), name) for name in names])
+    if not names:
+        return load_report([run_folder.find_run(default_runs(), None)])
+    if len(names) > 1:
+        raise UsageError("baseline stands alone: a run is made part of it by `interimspec accept`")
+    matrix = load_matrix(matrix_path)
+    if matrix.results is None:
+        raise UsageError(f"{matrix.path}: names no results folder")
+    results.require_results(matrix.results)
+    manifests = {
+        manifest.name: manifest for folder in matrix.clients for manifest in load_manifests(folder)
+    }
+    return report_of_results(
+        matrix.results, results.load(matrix.results), catalogue_of(matrix), manifests
+    )
 
 
 def call_accept(arguments: argparse.Namespace) -> int:
@@ -117,6 +162,8 @@ def call_accept(arguments: argparse.Namespace) -> int:
     for sentence in reminders(embargo, date.today()):
         print(f"reminder: {sentence}", file=sys.stderr)
     print(f"{done.cells} cells in {len(done.files)} files, {len(done.changed)} changed")
+    if matrix.results == paths.RESULTS:
+        print("pages: interimspec report baseline --format markdown --out reports --public")
     return 0
 
 

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Reports from results files alone. Nothing here grades, runs or measures anything.
 
-load -> Report -> (embargo) -> terminal, markdown, html
+load, committed -> Report -> (embargo) -> terminal, markdown, html
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
 from . import html, markdown
-from .embargo import Embargo, check_published, due, load_embargo, mark, redact, reminders
+from .committed import report_of_results
+from .embargo import Embargo, due, load_embargo, mark, redact, reminders
+from .leaks import check_published
 from .load import load_report
 from .model import Report, ReportError
 from .terminal import Terminal, wants_color
@@ -29,39 +30,59 @@ __all__ = [
     "print_terminal",
     "redact",
     "reminders",
+    "report_of_results",
     "write_reports",
 ]
 
-FORMATS: dict[str, str] = {"markdown": "COMPATIBILITY.md", "html": "index.html"}
+FORMATS: frozenset[str] = frozenset({"markdown", "html"})
+HTML = "index.html"
 
 
 def write_reports(
-    run_dirs: Sequence[Path],
+    report: Report,
     out: Path,
     *,
     embargo: Path | None,
     local: bool,
-    formats: set[str] | frozenset[str] = frozenset(FORMATS),
+    formats: set[str] | frozenset[str] = FORMATS,
 ) -> list[Path]:
     """Write the named formats into the folder `out`; returns what was written, in order.
 
-    COMPATIBILITY.md is made to be published, so what is under embargo is withheld from it always.
-    The page withholds it too, unless `local` says that it stays on this machine.
+    The Markdown pages are made to be published, so what is under embargo is withheld from them
+    always. The HTML page withholds it too, unless `local` says that it stays on this machine.
     """
-    unknown = sorted(set(formats) - set(FORMATS))
+    unknown = sorted(set(formats) - FORMATS)
     if unknown:
-        known = ", ".join(FORMATS)
+        known = ", ".join(sorted(FORMATS))
         raise ReportError(f"unknown report format {unknown[0]!r}; there are {known}")
     entries = load_embargo(embargo)
-    report = load_report(run_dirs)
     published = redact(report, entries)
-    texts: list[tuple[str, str]] = []
+    texts: dict[str, str] = {}
     if "markdown" in formats:
-        texts.append((FORMATS["markdown"], markdown.render(published)))
+        texts.update(markdown.pages(published))
     if "html" in formats:
         shown = mark(report, entries) if local else published
-        texts.append((FORMATS["html"], html.render(shown, local=local)))
-    return [_write(out / name, text) for name, text in texts]
+        texts[HTML] = html.render(shown, local=local)
+    written = [_write(out / name, text) for name, text in texts.items()]
+    if "markdown" in formats:
+        _remove_stale(out, set(texts))
+    return written
+
+
+def _remove_stale(out: Path, names: set[str]) -> None:
+    """Pages of clients and families that are gone. Only what a report has made is removed."""
+    for folder in (markdown.CLIENTS, markdown.FAMILIES):
+        for path in sorted((out / folder).glob("*.md")):
+            try:
+                if f"{folder}/{path.name}" not in names and _is_made(path):
+                    path.unlink()
+            except OSError as error:
+                raise ReportError(f"{path}: cannot be removed: {error.strerror}") from error
+
+
+def _is_made(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.readline().rstrip("\n") == markdown.MARK
 
 
 def _write(path: Path, text: str) -> Path:
@@ -79,7 +100,7 @@ def _write(path: Path, text: str) -> Path:
 
 
 def print_terminal(
-    run_dirs: Sequence[Path],
+    report: Report,
     stream: TextIO,
     width: int,
     color: bool | None = None,
@@ -89,5 +110,5 @@ def print_terminal(
     """The report as a person at a terminal reads it. `width` 0 cuts nothing off; `color` None
     decides by the stream and NO_COLOR. It is local by nature: what is under embargo is shown, and
     marked as such when the file is named."""
-    report = mark(load_report(run_dirs), load_embargo(embargo))
-    Terminal(stream, width, wants_color(stream) if color is None else color).write(report)
+    shown = mark(report, load_embargo(embargo))
+    Terminal(stream, width, wants_color(stream) if color is None else color).write(shown)

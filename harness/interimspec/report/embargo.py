@@ -15,15 +15,14 @@
     "example.on.top" = ["chunked-*", "single-102"]
 
 `redact` takes such cells out of a Report before any renderer sees them: neither grade nor sentence
-nor evidence is left to leak, and no total counts them. The notes of such a client go too, all of
-them, since they name causes. A cell stays withheld until its entry is
+nor evidence is left to leak, and no total counts them. The notes of such a client go too, since
+they name causes; only their links to what is public stay. A cell stays withheld until its entry is
 removed by hand; a date that has passed is a reminder (`due`), not a trigger, because publication
 should be somebody's decision.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +38,7 @@ from .model import Case, Report, ReportError
 _TEXTS = ("reason", "contact")
 _KEYS = (*_TEXTS, "cells", "transports", "reported", "publish_after", "draft")
 NOT_YET = "not yet"
+TELLING = frozenset({"danger", "fail", "warn"})  # grades that would tell; a pass is no secret
 NOTES_WITHHELD = "Notes withheld: they would tell what is not yet published about this client."
 
 
@@ -171,12 +171,18 @@ def reminders(entries: Sequence[Embargo], today: date) -> list[str]:
 def redact(report: Report, entries: Sequence[Embargo]) -> Report:
     """The report as it may be published."""
     clients = tuple(
-        replace(client, notes=NOTES_WITHHELD)
+        replace(client, notes="\n\n".join([NOTES_WITHHELD, *_public(client.notes)]))
         if client.notes and any(client.row.client in entry.cells for entry in entries)
         else client
         for client in report.clients
     )
     return replace(_replace_cases(report, entries, _withheld), clients=clients)
+
+
+def _public(notes: str) -> list[str]:
+    """The paragraphs that link what is public: `Public: LINK`."""
+    paragraphs = re.split(r"\n\s*\n", notes)
+    return [one.strip() for one in paragraphs if one.lstrip().startswith("Public: ")]
 
 
 def mark(report: Report, entries: Sequence[Embargo]) -> Report:
@@ -200,7 +206,7 @@ def _covers_case(entries: Sequence[Embargo], case: Case) -> bool:
 
 def _withheld(case: Case) -> Case:
     """An entry covers every version of a client; those that do well are no secret."""
-    if case.grade not in _TELLING:
+    if case.grade not in TELLING:
         return case
     return replace(
         case,
@@ -218,77 +224,3 @@ def _withheld(case: Case) -> Case:
         evidence=None,
         under_embargo=True,
     )
-
-
-def _cell(name: str) -> tuple[str, str]:
-    """`x[h2]` -> (x, h2); pages leave out `[h1]`."""
-    scenario, _, rest = name.partition("[")
-    return scenario, rest.removesuffix("]") or "h1"
-
-
-_SECTION = re.compile(r"^#{3,4} .*<a id=\"([^\"]+)\"></a>")
-_FINDING = re.compile(r"^- \*\*(\w+)\*\* ((?:`[^`]+`(?:, )?)+)")
-_ROW = re.compile(r"^\| \[[^\]]*\]\(#([^@)]+)@[^)]*\) \| (.*) \|$")
-_TELLING = frozenset({"danger", "fail", "warn"})
-
-
-def check_published(embargo: Path | None, reports: Path) -> list[str]:
-    """What the committed files say that the embargo forbids; empty if all is well.
-
-    Reads COMPATIBILITY.md and results/*.json below `reports`.
-    """
-    entries = load_embargo(embargo)
-    problems: list[str] = []
-    if not entries:
-        return problems
-    for path in sorted(reports.glob("results/*.json")):
-        problems += _check_results(path, entries)
-    page = reports / "COMPATIBILITY.md"
-    if page.is_file():
-        problems += _check_page(page, entries)
-    return problems
-
-
-def _check_results(path: Path, entries: Sequence[Embargo]) -> list[str]:
-    try:
-        data = json.loads(path.read_bytes())
-        client, cells = str(data["client"]), dict(data["cells"])
-        grades = {str(name): str(cell["grade"]) for name, cell in cells.items()}
-    except OSError as error:
-        raise ReportError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ReportError(f"{path}: is no results file: {error!r}") from error
-    return [
-        f"{path}: {client} {name} is under embargo, and the file says {grade}"
-        for name, grade in grades.items()
-        if grade in _TELLING and is_covered(entries, client, *_cell(name))
-    ]
-
-
-def _check_page(page: Path, entries: Sequence[Embargo]) -> list[str]:
-    problems = []
-    client = ""
-    columns: list[str] = []
-    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1):
-        section = _SECTION.match(line)
-        if section:
-            client = section.group(1).split("@", 1)[0]
-        finding = _FINDING.match(line)
-        told: list[tuple[str, str, str]] = []
-        if finding:
-            names = re.findall(r"`([^`]+)`", finding.group(2))
-            told += [(client, name, finding.group(1)) for name in names]
-        elif line.startswith("| Client | `"):
-            columns = [cell.strip(" `") for cell in line.strip("|").split("|")[1:]]
-        elif row := _ROW.match(line):
-            signs = [cell.strip() for cell in row.group(2).split("|")]
-            told += [(row.group(1), name, sign) for name, sign in zip(columns, signs, strict=False)]
-        else:
-            columns = columns if line.startswith("|") else []
-        problems += [
-            f"{page}:{number}: {name} {column} is under embargo, and the line says {grade}"
-            for name, column, grade in told
-            if grade.strip("*") in _TELLING | {"D", "F", "w"}
-            and is_covered(entries, name, *_cell(column))
-        ]
-    return problems

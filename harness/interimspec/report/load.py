@@ -347,6 +347,7 @@ def _client(row: RowId, known: Mapping[str, Fields], stack: tuple[StackItem, ...
         interim_api=fields.text("interim_api", ""),
         notes=fields.text("notes", ""),
         stack=stack or _stack(fields),
+        what=fields.text("what", "") if row.variant else "",
     )
 
 

@@ -110,6 +110,7 @@ class Client:
     interim_api: str
     notes: str
     stack: tuple[StackItem, ...]
+    what: str = ""  # of a variant: what is configured
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class ScenarioInfo:
     probe: str
     text: str
 
-    @property
+    @cached_property
     def other_interim_codes(self) -> frozenset[str]:
         """Statuses of interim responses that the file names, besides 102."""
         return frozenset(_INTERIM_CODE.findall(self.text)) - {"102"}

@@ -47,14 +47,18 @@ class Standing:
     fail_elsewhere: int
     poisoned_cases: int
     lead: Case | None  # the worst case that put it in its bucket
+    withheld: int = 0  # cases about 102 that are not published yet
 
 
 def is_poisoned(case: Case) -> bool:
     return case.connection == "poisoned"
 
 
-def standing(report: Report, client: Client) -> Standing:
+def standing(report: Report, client: Client, transport: str | None = None) -> Standing:
+    """Over one transport, or over all that the row was asked over."""
     cases = report.cases_of(client.row)
+    if transport is not None:
+        cases = [case for case in cases if case.column.transport == transport]
     serve = [case for case in cases if report.about_102(case)]
     counts = dict(Counter(case.grade for case in cases))
     graded = [c for c in serve if c.grade not in UNDECIDED | {"unsupported", "withheld"}]
@@ -81,6 +85,7 @@ def standing(report: Report, client: Client) -> Standing:
         fail_elsewhere=sum(c.grade == "fail" for c in elsewhere),
         poisoned_cases=sum(is_poisoned(c) for c in cases),
         lead=leads[0] if leads else None,
+        withheld=sum(c.grade == "withheld" for c in serve),
     )
 
 
