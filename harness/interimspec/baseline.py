@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from interimspec import results
-from interimspec.cases import FINDINGS, GRADE_RANK, UNDECIDED, Attempt, Case
+from interimspec.cases import FINDINGS, GRADE_RANK, TELLING, UNDECIDED, Attempt, Case
 from interimspec.errors import UsageError
 from interimspec.toml_table import Table, TomlError, read
 
@@ -91,7 +91,7 @@ class Baseline:
     @staticmethod
     def _state(was: Mapping[str, Any], found: Attempt) -> str:
         if was["grade"] == "withheld":
-            return "equal" if found.grade in FINDINGS else "better"
+            return "equal" if found.grade in TELLING else "better"
         now = {"outcome": found.outcome, "grade": found.grade, "connection": found.connection}
         if results.same(was, now):
             return "equal"

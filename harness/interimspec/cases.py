@@ -26,6 +26,7 @@ GRADE_RANK = {
 }
 UNDECIDED = ("error", "inconclusive")
 FINDINGS = ("fail", "danger")
+TELLING = ("warn", *FINDINGS)  # what an embargo withholds: a pass is no secret
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from interimspec import timeline
-from interimspec.cases import FINDINGS, UNDECIDED, connection_class
+from interimspec.cases import FINDINGS, TELLING, UNDECIDED, connection_class
 from interimspec.errors import ResultsFault, UsageError
 from interimspec.run_folder import row_id_of
 
@@ -162,7 +162,7 @@ def _cell(
     run: Path, record: Mapping[str, Any], before: Mapping[str, Any] | None, withheld: Covers
 ) -> Cell:
     where = (str(record["client"]), str(record["scenario"]), str(record["transport"]))
-    if record["grade"] in (*FINDINGS, "warn") and withheld(*where):
+    if record["grade"] in TELLING and withheld(*where):
         return {
             "outcome": None,
             "grade": "withheld",

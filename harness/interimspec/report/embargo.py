@@ -31,6 +31,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from interimspec.cases import TELLING
 from interimspec.scenario import TRANSPORTS
 
 from .model import Case, Report, ReportError
@@ -38,7 +39,6 @@ from .model import Case, Report, ReportError
 _TEXTS = ("reason", "contact")
 _KEYS = (*_TEXTS, "cells", "transports", "reported", "publish_after", "draft")
 NOT_YET = "not yet"
-TELLING = frozenset({"danger", "fail", "warn"})  # grades that would tell; a pass is no secret
 NOTES_WITHHELD = "Notes withheld: they would tell what is not yet published about this client."
 
 
