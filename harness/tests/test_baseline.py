@@ -58,7 +58,7 @@ def known(case: Case, outcome: str | None, grade: str, connection: str = "fresh"
         (("final", "pass", "reused"), ("final", "pass", "fresh"), "equal", "fine"),
         (("interim", "fail", "reused"), ("interim", "fail", "fresh"), "equal", "known"),
         ((None, "withheld"), ("foreign", "danger"), "equal", "known"),
-        ((None, "withheld"), ("final", "warn"), "equal", "known"),
+        ((None, "withheld"), ("final", "warn"), "equal", "fine"),
         ((None, "withheld"), ("final", "pass"), "better", "unexpected"),
     ],
 )

@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .embargo import TELLING, Embargo, is_covered, load_embargo
+from interimspec.cases import TELLING
+
+from .embargo import Embargo, is_covered, load_embargo
 from .markdown import CLIENTS, FAMILIES
 from .model import ReportError
 
