@@ -321,7 +321,8 @@ function unsupportedRequest(plan, request, can) {
     if (request.body_pause_ms?.length && (!can.body_stream || request.body_b64 == null)) {
         return ['body_pause_ms', request.body_pause_ms];
     }
-    if (!STARTS.includes(request.start ?? STARTS[0])) {
+    const starts = can.concurrent ? STARTS : STARTS.slice(0, 1);
+    if (!starts.includes(request.start ?? STARTS[0])) {
         return ['start', request.start];
     }
     return null;

@@ -94,6 +94,7 @@ main({
         // The fetch() within this Node offers HTTP/2 over TLS by itself.
         http: HTTP[adapter ?? (asksHttp2 ? 'http2' : 'usual')],
         tls: true,
+        concurrent: true,
         timers: ['total_ms'],
         body_stream: true,
     },

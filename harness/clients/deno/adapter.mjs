@@ -70,6 +70,7 @@ main({
     can: {
         http: ['1.1', '2'],
         tls: true,
+        concurrent: true,
         timers: ['total_ms'],
         phases: true,
         body_stream: true,

@@ -67,6 +67,7 @@ main({
     can: {
         http: major < 11 ? ['1.1'] : ['1.1', '2'],
         tls: true,
+        concurrent: true,
         timers: ['connect_ms', 'read_ms', 'total_ms'],
         body_stream: true,
     },

@@ -36,6 +36,7 @@ main({
     can: {
         http: ['1.1', '2'],
         tls: true,
+        concurrent: true,
         timers: ['total_ms'],
     },
     open(plan) {

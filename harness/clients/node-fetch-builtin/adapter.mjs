@@ -39,6 +39,7 @@ main({
     can: {
         http: offersHttp2 ? ['1.1', '2'] : ['1.1'],
         tls: canTrustForProcess,
+        concurrent: true,
         timers: ['total_ms'],
         phases: true,
         body_stream: true,

@@ -98,6 +98,7 @@ main({
     can: {
         http: ['2'],
         tls: true,
+        concurrent: true,
         timers: ['read_ms', 'total_ms'],
         interim: 'fields',
         phases: true,

@@ -65,6 +65,7 @@ main({
     can: {
         http: hasHttp2 ? ['1.1', '2'] : ['1.1'],
         tls: true,
+        concurrent: true,
         timers: ['connect_ms', 'read_ms', 'total_ms'],
         interim: 'fields',
         phases: true,
