@@ -44,13 +44,12 @@ def differences(shown: Json | None, final: Final, exchange: Exchange) -> list[st
         return []
     has = _combined(listed)
     sent = _combined(final.head.fields)
-    interim = _combined(field for head in exchange.interims for field in head.fields)
     missing = [name for name in sent if set(sent[name]) - set(has.get(name, ()))]
-    leaked = [
-        f"+{name}"
-        for name in interim
-        if (has.get(name, Counter()) - sent.get(name, Counter())) & interim[name]
-    ]
+    surplus = {name: has[name] - sent.get(name, Counter()) for name in has}
+    if not any(surplus.values()):
+        return missing  # there may be thousands of interim responses to look through
+    interim = _combined(field for head in exchange.interims for field in head.fields)
+    leaked = [f"+{name}" for name in interim if surplus.get(name, Counter()) & interim[name]]
     return missing + leaked
 
 
@@ -82,6 +81,6 @@ def _media_type(text: str) -> str:
 
 def _octets_of(value: str) -> str:
     """One character per octet, as in the transcript; adapters may have decoded UTF-8."""
-    if all(ord(character) <= 0xFF for character in value):
+    if value.isascii() or max(value) <= "\xff":  # megabytes of it, where limits are searched
         return value
     return value.encode("utf-8", "surrogateescape").decode("latin-1")
