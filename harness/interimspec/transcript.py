@@ -155,6 +155,7 @@ class Final:
     content_length: int
     content_sha256: str | None  # of all of it; None if that is not known
     complete: bool  # nothing that its framing announces is missing
+    unconfirmed: bool  # only TLS's close_notify is: RFC 9112, section 9.8
     completing: float | None  # its last octet left not before
     completed: float | None  # and not after
 

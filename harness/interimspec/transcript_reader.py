@@ -443,7 +443,10 @@ def _final(exchange: Exchange, connections: Mapping[int, Connection]) -> Final |
         ends.append(connection.stream_ends.get(exchange.number, (head.began, head.left)))
     completing = max([head.began, *(began for began, _ in ends)]) if complete else None
     completed = max([head.left, *(left for _, left in ends)]) if complete else None
-    return Final(head, octets, length, digest, complete, completing, completed)
+    unconfirmed = not complete and _is_complete(
+        exchange, head, length, framing, connection, ("fin", "abrupt")
+    )
+    return Final(head, octets, length, digest, complete, unconfirmed, completing, completed)
 
 
 def _known_start(connection: Connection, runs: Iterable[Run]) -> bytes:
@@ -482,7 +485,12 @@ def _offered(head: Head, exchange: Exchange) -> bool:
 
 
 def _is_complete(
-    exchange: Exchange, head: Head, length: int, framing: bytes, connection: Connection
+    exchange: Exchange,
+    head: Head,
+    length: int,
+    framing: bytes,
+    connection: Connection,
+    ends: Sequence[str] = ("fin",),
 ) -> bool:
     """RFC 9112, section 6.3, for what was sent. On HTTP/2 the stream ends with the response."""
     if not head.kept:
@@ -501,4 +509,4 @@ def _is_complete(
         return length >= int(text)
     if lengths:
         return True  # its length cannot be known: nothing is missing for certain
-    return connection.server_closed is not None and connection.server_closed[1] == "fin"
+    return connection.server_closed is not None and connection.server_closed[1] in ends

@@ -212,3 +212,18 @@ class TakesTlsEndForWhole(Client):
         assert isinstance(secured, ssl.SSLSocket)
         secured.suppress_ragged_eofs = True
         return secured
+
+
+@fault("needs-close-notify")
+class NeedsCloseNotify(Client):
+    """A whole response is no good to it where TLS then ends without close_notify."""
+
+    seconds = 0.1
+
+    def read_content(
+        self, connection: Connection, request: Request, head: Head, response: Response
+    ) -> bool:
+        reusable = super().read_content(connection, request, head, response)
+        if request.tls:
+            self.fill(connection, time.monotonic() + self.seconds)
+        return reusable

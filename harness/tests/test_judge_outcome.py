@@ -220,6 +220,37 @@ def test_content_cut_short_by_the_server() -> None:
     assert (verdict.outcome, verdict.grade) == ("error", "pass")
 
 
+@pytest.mark.parametrize("how", ["fin", "abrupt"])
+def test_content_until_the_end_of_a_tls_connection(how: str) -> None:
+    """Without close_notify it is incomplete (RFC 9112, section 9.8), which not every client tells;
+    octets that are lost are lost all the same, and so is the length that was announced."""
+    wire, conn, first = interim_only()
+    conn.send(first, [("head", head_octets(200)), ("content", b"some of it")], t=50)
+    conn.server_closes(100, how)
+    question = Question("unfinished", has_final=False, server_ends=True)
+    whole = verdict_of(wire, teller().ok("main", 200, b"some of it", at=101), question)
+    part = verdict_of(wire, teller().ok("main", 200, b"some", at=101), question)
+    assert (part.outcome, part.grade, rules(part)) == ("damaged", "danger", ["O11", "G1"])
+    if how == "fin":
+        assert whole.outcome == "final"
+        return
+    assert (whole.outcome, whole.grade, rules(whole)) == ("damaged", "warn", ["O11", "G11"])
+    assert "without close_notify" in whole.sentence
+    told = teller().response("main", 200, at=51).failed("main", "closed", b"some of it", at=101)
+    verdict = verdict_of(wire, told, question)
+    assert (verdict.outcome, verdict.grade) == ("error", "pass")
+
+
+@pytest.mark.parametrize("length", [10, 100])
+def test_content_of_known_length_at_the_end_of_a_tls_connection(length: int) -> None:
+    wire, conn, first = interim_only()
+    conn.answer(first, 200, b"some of it", t=50, length=length)
+    conn.server_closes(100, "abrupt")
+    verdict = verdict_of(wire, teller().ok("main", 200, b"some of it", at=101))
+    expected = ("final", "pass") if length == 10 else ("damaged", "danger")
+    assert (verdict.outcome, verdict.grade) == expected
+
+
 def test_hang() -> None:
     wire, _, _ = interim_only()
     question = Question("unfinished", timers=ONE_SECOND, has_final=False)

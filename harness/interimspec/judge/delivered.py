@@ -110,8 +110,11 @@ def classify(
 def equals_final(told: Told, exchange: Exchange) -> bool:
     """The whole content of the exchange's final response, raw or with its coding undone."""
     final = exchange.final
-    if final is None or not final.complete:
-        return False
+    return final is not None and final.complete and equals_sent(told, exchange, final)
+
+
+def equals_sent(told: Told, exchange: Exchange, final: Final) -> bool:
+    """All the content that was sent, whether or not that is the whole."""
     if exchange.method == "HEAD" or final.status in (204, 304):
         return told.content_length == 0
     if told.content_length == final.content_length and _agrees(told, final):

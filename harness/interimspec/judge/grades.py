@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What an outcome is worth: the class table, the scenario's own grades and facts, and the floors.
 
-Whatever `expect` says, the floors G1 to G10 are applied after it, and the worse of the two wins.
+Whatever `expect` says, the floors G1 to G11 are applied after it, and the worse of the two wins.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def base(case: Case, outcome: Outcome, connected: Connected) -> str:
     expect = case.scenario.expect
     if outcome.word in expect.grades:
         return str(expect.grades[outcome.word])
-    if outcome.damaged == "fields":
-        return "pass"  # the table speaks of a damaged body; floor G7 speaks of fields
+    if outcome.damaged in ("fields", "end"):
+        return "pass"  # the table speaks of a damaged body; floors G7 and G11 speak of these
     if _is_harmless_101(expect.class_, outcome, connected):
         return "warn"
     return CLASS_TABLE[expect.class_][outcome.word]
@@ -144,6 +144,12 @@ def floors(
         yield "G8", "warn"
     if any(item.after == "interim" and item.method in IDEMPOTENT for item in repeated):
         yield "G9", "info"
+    # All that was sent, but nobody had confirmed that it was all. RFC 9112, sections 8 and 9.8,
+    # calls the response incomplete, and bids a client record that and "recover gracefully"; what
+    # its user is told they leave open. So many servers close without the alert that most clients
+    # put up with it on purpose, and it takes somebody on the path to make harm of it.
+    if told_ok and outcome.damaged == "end":
+        yield "G11", "warn"
     if case.scenario.expect.class_ == "malformed" and outcome.word == "error" and _left_open(case):
         yield "G10", "warn"
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..transcript import Exchange
-from .delivered import Delivery
+from .delivered import Delivery, equals_sent
 from .fields import differences
 from .inputs import Case, asks_again
 
@@ -27,7 +27,7 @@ class Outcome:
     word: str
     rule: str
     data: dict[str, Any] = field(default_factory=dict)
-    damaged: str | None = None  # body or fields
+    damaged: str | None = None  # body, end or fields
     repeat: str | None = None
 
     def reason(self) -> dict[str, Any]:
@@ -190,12 +190,14 @@ def _succeeded(case: Case, delivery: Delivery) -> Outcome:
             return Outcome("final", "O10", {"status": final.status or shown})
         return Outcome("damaged", "O11", {"part": "fields", "fields": differing}, "fields")
     if "partial" in delivery.classes or shown is not None:  # O11
+        unconfirmed = final.unconfirmed and equals_sent(case.main, exchange, final)
+        part = "end" if unconfirmed else "body"
         data = {
-            "part": "body",
+            "part": part,
             "delivered": case.main.content_length,
             "sent": final.content_length,
         }
-        return Outcome("damaged", "O11", data, "body")
+        return Outcome("damaged", "O11", data, part)
     return Outcome("silent", "O12", _silence(case))
 
 

@@ -117,6 +117,11 @@ def _damaged(case: Case, outcome: Outcome, delivery: Delivery, factor: float | N
         what += [f"with {_listed(leaked)} of an interim response"] if leaked else []
         return f"handed over {status}, but {' and '.join(what)}"
     sent, got = outcome.data["sent"], outcome.data["delivered"]
+    if outcome.damaged == "end":
+        return (
+            f"reported success with the {got} octets that came of {status}, though TLS ended "
+            "without close_notify and more may have been cut off"
+        )
     if final is not None and not final.complete:
         return f"reported success with {got} octets of {status}, whose content was cut short"
     return f"reported success with {got} of the {sent} octets of content of {status}"

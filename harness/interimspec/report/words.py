@@ -140,6 +140,7 @@ RULE_WORDS: dict[str, str] = {
     "G8": "The timer fired much later than it was set to: at least warn.",
     "G9": "A request was sent again after an interim response, unasked: noted.",
     "G10": "A malformed response was refused, and its stream left open without a word: warn.",
+    "G11": "All that came was taken for the whole, though TLS ended without close_notify: warn.",
     "K1": "No second request is possible.",
     "K2": "The probe's answer came from the stream before its own exchange.",
     "K3": "Octets of the probe were taken as part of another request.",
