@@ -43,6 +43,7 @@ from interimspec.judge_pool import JudgePool
 from interimspec.proof import NO_PRIOR_KNOWLEDGE, Proofs
 from interimspec.run_folder import RunFolder
 
+CASE_CPU_MS = 35.0  # of client, harness and server for one case, about
 SPARE_WORTH_MS = 400.0  # another process pays when it takes over more than this
 TIMEOUT_FACTOR = 3  # a doubtful timeout is looked at with longer timers
 
@@ -53,7 +54,7 @@ class Settings:
 
     scratch: Path
     max_processes: int = field(default_factory=lambda: max(16, 20 * cores()))
-    quiet_width: int = field(default_factory=lambda: 6 * cores())
+    quiet_width: int = field(default_factory=lambda: 6 * cores())  # at least, when confirming
     starts: int = field(default_factory=cores)
     judges: int = field(default_factory=cores)
     confirm: bool = True
@@ -300,7 +301,16 @@ class Engine:
             active[row] += 1
             return self._confirm_row(row, by_row[row], active)
 
-        await _at_most(self._settings.quiet_width, more)
+        await _at_most(self._quiet_width(), more)
+
+    def _quiet_width(self) -> int:
+        """So many at a time that about half of the processors' time is left: cases that wait for
+        timers take little of it."""
+        if not self._doubts:
+            return self._settings.quiet_width
+        mean_ms = sum(doubt.attempts[0].duration_ms for doubt in self._doubts) / len(self._doubts)
+        width = round(cores() / 2 * mean_ms / CASE_CPU_MS)
+        return min(max(width, self._settings.quiet_width), self._settings.max_processes)
 
     async def _confirm_row(self, row: str, queue: deque[_Doubt], active: Counter[str]) -> None:
         worker = self._new_worker(row)
