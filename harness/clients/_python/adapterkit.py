@@ -30,7 +30,7 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,7 @@ class Request:
         ]
         self.expect_continue: bool = values.get("expect_continue", False)
         self.not_before_ms: int = values.get("not_before_ms", 0)
+        self.with_previous: bool = values.get("start") == "with-previous"
         own = values.get("timers") or {}
         shared = plan.values.get("timers") or {}
         self.timers = {key: own.get(key, shared.get(key)) for key in _TIMER_KEYS}
@@ -175,13 +176,15 @@ class Report:
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
-        if error is None:
-            self.end(None)
-        elif isinstance(error, Exception):
-            self.end(self._plan.kit.describe(error, self._phase, self.detail))
-        else:
+        if error is not None and not isinstance(error, Exception):
             return False
+        self.finish(error)
         return True
+
+    def finish(self, error: Exception | None) -> None:
+        """For clients whose requests end in another place than they begin; else `with report`."""
+        described = error and self._plan.kit.describe(error, self._phase, self.detail)
+        self.end(described or None)
 
     def _now(self) -> float:
         return now_ms() if self.at is None else self.at
@@ -282,6 +285,24 @@ class Plan:
         """For adapters with an event loop of their own, which wait by themselves."""
         return Report(self, request)
 
+    async def play_on_loop(self, send: Callable[[Request, Report], Awaitable[None]]) -> None:
+        """For clients on asyncio that are `concurrent`: a request that starts with the one before
+        is sent while that may still be under way."""
+        import asyncio  # no other adapter is to wait for it at its start
+
+        async def exchange(request: Request) -> None:
+            with self.report(request) as report:
+                await send(request, report)
+
+        running: list[asyncio.Task[None]] = []
+        for request in self.requests:
+            if not request.with_previous:
+                await asyncio.gather(*running)
+                running.clear()
+            await asyncio.sleep(self.wait_before(request))
+            running.append(asyncio.create_task(exchange(request)))
+        await asyncio.gather(*running)
+
 
 class Unsupported(Exception):
     """Raised by `play` before any request, where `can` does not say what the client cannot do."""
@@ -363,7 +384,8 @@ class Kit:
             return "body_pause_ms", request["body_pause_ms"]
         if request.get("not_before_ms") and not self.can["not_before"]:
             return "not_before_ms", request["not_before_ms"]
-        if request.get("start", "after-previous") != "after-previous":
+        starts = ("after-previous", *(("with-previous",) if self.can.get("concurrent") else ()))
+        if request.get("start", "after-previous") not in starts:
             return "start", request["start"]
         return None
 

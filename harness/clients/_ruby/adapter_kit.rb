@@ -124,13 +124,17 @@ module AdapterKit
     end
 
     def each
-      first_at = AdapterKit.now_ms
       @requests.each do |request|
-        wait_ms = first_at + request.not_before_ms - AdapterKit.now_ms
-        sleep(wait_ms / 1000.0) if wait_ms.positive?
+        sleep(wait_before(request))
         report = report_of(request)
         report.during { yield request, report }
       end
+    end
+
+    # How many seconds the request must still wait.
+    def wait_before(request)
+      @first_at ||= AdapterKit.now_ms
+      [(@first_at + request.not_before_ms - AdapterKit.now_ms) / 1000.0, 0.0].max
     end
 
     # For clients with an event loop, which wait and catch by themselves.
@@ -151,6 +155,7 @@ module AdapterKit
       @body = values["body_b64"] && Base64.decode64(values["body_b64"])
       @pauses = values["body_pause_ms"] || []
       @expect_continue = values["expect_continue"]
+      @with_previous = values["start"] == "with-previous"
       @not_before_ms = values["not_before_ms"] || 0
       @timers = shared_timers.merge(values["timers"] || {})
     end
@@ -158,6 +163,9 @@ module AdapterKit
     def uri = URI(@url)
 
     def expect_continue? = @expect_continue
+
+    # Whether it is sent while the one before may still be under way; only for clients that can.
+    def with_previous? = @with_previous
 
     # For clients that take a hash; a repeated name is one line with a comma.
     def header_hash
@@ -342,6 +350,8 @@ module AdapterKit
       missing_ability(request)
     end
 
+    def starts = @can[:concurrent] ? %w[after-previous with-previous] : %w[after-previous]
+
     def missing_ability(request)
       start = request["start"] || "after-previous"
       { "method" => !@can[:methods].include?(request["method"]) && request["method"],
@@ -349,7 +359,7 @@ module AdapterKit
         "expect_continue" => request["expect_continue"] && !@can[:expect_continue],
         "body_pause_ms" => !@can[:body_stream] && request["body_pause_ms"],
         "not_before_ms" => !@can[:not_before] && request["not_before_ms"],
-        "start" => start != "after-previous" && start }.find { |_, value| value && value != 0 }
+        "start" => !starts.include?(start) && start }.find { |_, value| value && value != 0 }
     end
   end
 end

@@ -38,12 +38,20 @@ ensure
   response&.close
 end
 
+def exchange_in_time(task, client, endpoint, request, report)
+  limit = request.seconds("total_ms")
+  return exchange(client, endpoint, request, report) unless limit
+
+  task.with_timeout(limit) { exchange(client, endpoint, request, report) }
+end
+
 AdapterKit.main(
   client: "async-http",
   version: Async::HTTP::VERSION,
   stack: [{ name: "protocol-http1", version: Protocol::HTTP1::VERSION },
           { name: "protocol-http2", version: Protocol::HTTP2::VERSION }, AdapterKit.runtime],
-  can: { http: ["1.1", "2"], tls: true, timers: %w[total_ms], second_request: "pooled", phases: true },
+  can: { http: ["1.1", "2"], tls: true, timers: %w[total_ms], second_request: "pooled", concurrent: true,
+         phases: true },
   kinds: [
     [Async::TimeoutError, "timeout"],
     [Protocol::HTTP::Error, "protocol"]
@@ -53,12 +61,14 @@ AdapterKit.main(
     endpoint = Async::HTTP::Endpoint.parse(plan.requests.first.url, **tls(plan),
                                            protocol: PROTOCOLS.fetch(plan.http))
     client = Async::HTTP::Client.new(endpoint)
-    plan.each do |request, report|
-      limit = request.seconds("total_ms")
-      next exchange(client, endpoint, request, report) unless limit
-
-      task.with_timeout(limit) { exchange(client, endpoint, request, report) }
+    running = []
+    plan.requests.each do |request|
+      running.each(&:wait).clear unless request.with_previous?
+      task.sleep(plan.wait_before(request))
+      report = plan.report_of(request)
+      running << task.async { |own| report.during { exchange_in_time(own, client, endpoint, request, report) } }
     end
+    running.each(&:wait)
   ensure
     client&.close
   end

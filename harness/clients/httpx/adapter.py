@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""HTTPX: one Client per plan, client.request() with its defaults (content read, no redirects)."""
+"""HTTPX: one Client per plan, client.request() with its defaults (content read, no redirects).
 
+With --async it is an AsyncClient, on asyncio.
+"""
+
+import asyncio
 import sys
 from pathlib import Path
 
@@ -11,6 +15,7 @@ import h11
 import httpcore
 import httpx
 
+is_async = "--async" in sys.argv[1:]
 version = tuple(int(word) for word in httpx.__version__.split(".")[:2])
 
 
@@ -32,7 +37,7 @@ def client_options(plan):
     return options
 
 
-def play(plan):
+def play_blocking(plan):
     with httpx.Client(**client_options(plan)) as client:
         for request, report in plan:
             with report:
@@ -47,6 +52,40 @@ def play(plan):
                     response.status_code, response.reason_phrase, response.headers.multi_items()
                 )
                 report.body(response.content)
+
+
+async def content_on_loop(request):
+    for piece, pause in request.body_pieces():
+        if piece:
+            yield piece
+        if pause:
+            await asyncio.sleep(pause)
+
+
+async def play_on_loop(plan):
+    async with httpx.AsyncClient(**client_options(plan)) as client:
+
+        async def send(request, report):
+            response = await client.request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                content=content_on_loop(request) if request.pauses else request.body,
+                **timeout_of(request),
+            )
+            report.response(
+                response.status_code, response.reason_phrase, response.headers.multi_items()
+            )
+            report.body(response.content)
+
+        await plan.play_on_loop(send)
+
+
+def play(plan):
+    if is_async:
+        asyncio.run(play_on_loop(plan))
+    else:
+        play_blocking(plan)
 
 
 adapterkit.main(
@@ -64,6 +103,7 @@ adapterkit.main(
         "proxy": True,
         "timers": ["connect_ms", "read_ms"],
         "second_request": "pooled",
+        **({"concurrent": True} if is_async else {}),
         "body_stream": True,
     },
     play=play,

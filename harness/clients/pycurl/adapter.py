@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""PycURL: one Curl handle per plan, reset between requests, which keeps its connections."""
+"""PycURL: one Curl handle per plan, reset between requests, which keeps its connections.
+
+With --multi it is one CurlMulti, which has the connections, and a Curl handle for each request.
+"""
 
 import sys
+import time
+from collections import deque
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "_python"))
 import adapterkit
 import pycurl
+
+is_multi = "--multi" in sys.argv[1:]
 
 KINDS = {
     pycurl.E_OPERATION_TIMEDOUT: "timeout",
@@ -96,7 +103,12 @@ def set_up(curl, plan, request):
         curl.setopt(pycurl.PROXY, plan.proxy)
 
 
-def play(plan):
+def tell_response(curl, report, heads):
+    report.response(curl.getinfo(pycurl.RESPONSE_CODE) or None, heads.reason, heads.fields)
+    report.body(b"")
+
+
+def play_easy(plan):
     curl = pycurl.Curl()
     try:
         for request, report in plan:
@@ -111,11 +123,70 @@ def play(plan):
                 except pycurl.error:
                     report.detail["status"] = curl.getinfo(pycurl.RESPONSE_CODE)
                     raise
-                status = curl.getinfo(pycurl.RESPONSE_CODE) or None
-                report.response(status, heads.reason, heads.fields)
-                report.body(b"")
+                tell_response(curl, report, heads)
     finally:
         curl.close()
+
+
+class Transfers:
+    """What a CurlMulti has under way, driven as PycURL's documentation shows."""
+
+    def __init__(self, plan):
+        self.plan = plan
+        self.multi = pycurl.CurlMulti()
+        self.running = {}  # handle: its report and heads
+
+    def begin(self, request):
+        curl, report = pycurl.Curl(), self.plan.report(request)
+        heads = Heads(report)
+        set_up(curl, self.plan, request)
+        curl.setopt(pycurl.HEADERFUNCTION, heads.line)
+        curl.setopt(pycurl.WRITEFUNCTION, report.body)
+        self.running[curl] = (report, heads)
+        self.multi.add_handle(curl)
+
+    def drive(self, longest):
+        """Waits for something to do, `longest` seconds at most, and does it."""
+        timer_ms = self.multi.timeout()
+        wait = min(longest, timer_ms / 1000.0) if timer_ms >= 0 else longest
+        if wait:
+            self.multi.select(wait)
+        while self.multi.perform()[0] == pycurl.E_CALL_MULTI_PERFORM:
+            pass
+        more = True
+        while more:
+            more, succeeded, failed = self.multi.info_read()
+            for curl in succeeded:
+                self.end(curl, None)
+            for curl, code, words in failed:
+                self.end(curl, pycurl.error(code, words))
+
+    def end(self, curl, error):
+        report, heads = self.running.pop(curl)
+        if error:
+            report.detail["status"] = curl.getinfo(pycurl.RESPONSE_CODE)
+        else:
+            tell_response(curl, report, heads)
+        report.finish(error)
+        self.multi.remove_handle(curl)
+        curl.close()
+
+
+def play_multi(plan):
+    transfers, waiting = Transfers(plan), deque(plan.requests)
+    try:
+        while waiting or transfers.running:
+            longest = 1.0
+            if waiting and (waiting[0].with_previous or not transfers.running):
+                longest = min(longest, plan.wait_before(waiting[0]))
+                if not longest:
+                    transfers.begin(waiting.popleft())
+            if transfers.running:
+                transfers.drive(longest)
+            else:
+                time.sleep(longest)
+    finally:
+        transfers.multi.close()
 
 
 def kind_by_code(error):
@@ -141,9 +212,10 @@ adapterkit.main(
         "proxy": True,
         "timers": ["connect_ms", "total_ms"],
         "second_request": "pooled",
+        **({"concurrent": True} if is_multi else {}),
         "interim": "fields",
         "expect_continue": True,
     },
-    play=play,
+    play=play_multi if is_multi else play_easy,
     kind_by_value=kind_by_code,
 )

@@ -32,6 +32,8 @@ pub struct Can {
     pub timers: &'static [&'static str],
     pub second_request: &'static str,
     pub not_before: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub concurrent: bool,
     pub interim: &'static str,
     pub phases: bool,
     pub expect_continue: bool,
@@ -48,6 +50,7 @@ impl Default for Can {
             timers: &[],
             second_request: "pooled",
             not_before: true,
+            concurrent: false,
             interim: "none",
             phases: false,
             expect_continue: false,

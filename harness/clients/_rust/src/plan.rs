@@ -18,7 +18,7 @@ pub struct Timers {
 }
 
 /// One request of a plan.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Request {
     pub name: String,
     pub method: String,
@@ -28,6 +28,8 @@ pub struct Request {
     /// After so many octets of the body, a pause.
     pub pauses: Vec<(usize, Duration)>,
     pub expect_continue: bool,
+    /// It begins while the one before may still be under way; only where `can.concurrent`.
+    pub with_previous: bool,
     /// The request's own over the plan's.
     pub timers: Timers,
     not_before: Duration,
@@ -113,6 +115,7 @@ fn read_request(plan: &Value, values: &Value) -> Request {
             .map(|pair| (pair[0].as_u64().unwrap_or(0) as usize, millis(&pair[1])))
             .collect(),
         expect_continue: values["expect_continue"].as_bool().unwrap_or(false),
+        with_previous: values["start"] == json!("with-previous"),
         timers: Timers {
             connect: timer("connect_ms"),
             read: timer("read_ms"),
@@ -161,7 +164,11 @@ fn unsupported_request(request: &Value, can: &Can) -> Unsupported {
         .or_else(|| refuse(request, "expect_continue", |on| *on == json!(true) && !can.expect_continue))
         .or_else(|| refuse(request, "body_pause_ms", |list| is_filled(list) && no_stream))
         .or_else(|| refuse(request, "not_before_ms", |ms| ms.as_u64() > Some(0) && !can.not_before))
-        .or_else(|| refuse(request, "start", |start| *start != json!("after-previous")))
+        .or_else(|| refuse(request, "start", |start| !is_start(start, can)))
+}
+
+fn is_start(value: &Value, can: &Can) -> bool {
+    *value == json!("after-previous") || (can.concurrent && *value == json!("with-previous"))
 }
 
 fn is_https(url: &str) -> bool {

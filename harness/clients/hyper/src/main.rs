@@ -75,6 +75,8 @@ fn describe(error: &(dyn std::error::Error + 'static)) -> Failure {
         }
         // hyper has no question of its own for octets that come where no response is due.
         Some(hyper) if hyper.to_string().contains("unexpected message") => "protocol",
+        // Nor for errors of HTTP/2, unless what is below has failed.
+        Some(hyper) if hyper.to_string().contains("http2") => io_kind(error).unwrap_or("protocol"),
         _ => io_kind(error).unwrap_or("other"),
     };
     let type_name = if found.is_some() { "hyper::Error" } else { "hyper_util::client::legacy::Error" };
@@ -92,6 +94,18 @@ async fn send_in_time(client: &Hyper, request: &Request, report: &mut Report) ->
     }
 }
 
+async fn exchange(client: Hyper, request: Request, mut report: Report) {
+    let told = send_in_time(&client, &request, &mut report).await;
+    report.end(told);
+}
+
+/// Waits for what is under way; a panic in it is one of this program.
+async fn wait_for(running: &mut Vec<tokio::task::JoinHandle<()>>) {
+    for one in running.drain(..) {
+        one.await.expect("an exchange that does not panic");
+    }
+}
+
 fn main() {
     // One thread, so that nothing is told of a connection after the request was given up.
     let runtime =
@@ -99,6 +113,7 @@ fn main() {
     let can = Can {
         http: &["1.1", "2"],
         tls: true,
+        concurrent: true,
         timers: &["connect_ms", "total_ms"],
         interim: "fields",
         phases: true,
@@ -114,12 +129,16 @@ fn main() {
     adapterkit::run(client, |plan| {
         runtime.block_on(async {
             let client = build(plan);
+            let mut running = Vec::new();
             for request in &plan.requests {
+                if !request.with_previous {
+                    wait_for(&mut running).await;
+                }
                 tokio::time::sleep(plan.wait_before(request)).await;
-                let mut report = Report::new(plan, request);
-                let told = send_in_time(&client, request, &mut report).await;
-                report.end(told);
+                let report = Report::new(plan, request);
+                running.push(tokio::spawn(exchange(client.clone(), request.clone(), report)));
             }
+            wait_for(&mut running).await;
         });
     });
 }

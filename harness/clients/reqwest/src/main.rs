@@ -74,9 +74,25 @@ fn describe(error: reqwest::Error) -> Failure {
         }
         // hyper has no question of its own for octets that come where no response is due.
         Some(hyper) if hyper.to_string().contains("unexpected message") => "protocol",
+        // Nor for errors of HTTP/2, unless what is below has failed.
+        Some(hyper) if hyper.to_string().contains("http2") => {
+            source().and_then(io_kind).unwrap_or("protocol")
+        }
         _ => source().and_then(io_kind).unwrap_or("other"),
     };
     Failure::of_error(kind, "reqwest::Error", &error)
+}
+
+async fn exchange(client: reqwest::Client, request: Request, mut report: Report) {
+    let told = send(&client, &request, &mut report).await.map_err(describe);
+    report.end(told);
+}
+
+/// Waits for what is under way; a panic in it is one of this program.
+async fn wait_for(running: &mut Vec<tokio::task::JoinHandle<()>>) {
+    for one in running.drain(..) {
+        one.await.expect("an exchange that does not panic");
+    }
 }
 
 fn main() {
@@ -85,6 +101,7 @@ fn main() {
         http: &["1.1", "2"],
         tls: true,
         proxy: true,
+        concurrent: true,
         timers: &["connect_ms", "total_ms"],
         phases: true,
         ..Can::default()
@@ -99,12 +116,16 @@ fn main() {
     adapterkit::run(client, |plan| {
         runtime.block_on(async {
             let client = build(plan).expect("a client");
+            let mut running = Vec::new();
             for request in &plan.requests {
+                if !request.with_previous {
+                    wait_for(&mut running).await;
+                }
                 tokio::time::sleep(plan.wait_before(request)).await;
-                let mut report = Report::new(plan, request);
-                let told = send(&client, request, &mut report).await.map_err(describe);
-                report.end(told);
+                let report = Report::new(plan, request);
+                running.push(tokio::spawn(exchange(client.clone(), request.clone(), report)));
             }
+            wait_for(&mut running).await;
         });
     });
 }
