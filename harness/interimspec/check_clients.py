@@ -18,6 +18,7 @@ from interimspec import contract, paths
 from interimspec.clients import Row
 from interimspec.control_table import CONTROLS
 from interimspec.controls import AdapterPlayer, ControlResult, run_controls
+from interimspec.deviation_hint import deviation_hint
 from interimspec.install import NotInstalled, ensure
 from interimspec.server import Options, Server
 
@@ -73,6 +74,9 @@ async def _check_row(
         place = _PLACE_OF_HELLO if result.name == "hello" else _PLACE_OF_CONTROLS
         if _tell(say, result.name, result.skipped, result.problems, place):
             failed.append(result.name)
+            hint = deviation_hint(row, result)
+            if hint:
+                say(f"  {'':<15}          if its documentation or source says so, declare: {hint}")
 
     def tell_rule(verdict: contract.Verdict) -> None:
         asked[verdict.rule] += 1

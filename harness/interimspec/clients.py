@@ -41,6 +41,7 @@ from interimspec.toml_table import TomlError
 
 _PROBE_SECONDS = 20.0
 _PROBES_AT_ONCE = 8
+_SHARED_FOLDER = re.compile(r"\{clients\}/(_[a-z]+)/")
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,10 @@ class Row:
         folders = [self.manifest.here, self.manifest.helpers]
         if self.manifest.has_tool:
             folders.append(self.manifest.clients_dir / "_command")
+        for part in self.manifest.run.command:
+            shared = _SHARED_FOLDER.match(part)
+            if shared:
+                folders.append(self.manifest.clients_dir / shared.group(1))
         for name in self.manifest.install.files:
             if name.startswith("../"):  # Kotlin and Scala borrow from Java
                 folders.append(self.manifest.here.parent / name.removeprefix("../"))

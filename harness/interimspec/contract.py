@@ -170,7 +170,10 @@ def check_timer(
     if end.get("told") != "failed" or error.get("kind") not in kinds:
         how = f"{error.get('kind')} ({error.get('type')}: {error.get('message')})"[:300]
         said = f"failed: {how}" if end.get("told") == "failed" else str(end.get("told"))
-        return [f"with {timer} set alone told {said}; expected failed, {' or '.join(kinds)}"]
+        return [
+            f"with {timer} set alone told {said}; expected failed, "
+            f"{' or '.join(kinds)} (what [controls.silence] declares holds here too)"
+        ]
     elapsed_ms = float(end["at"]) - float(end["started"])
     factor = elapsed_ms / timer_ms / max(connects, 1)
     least, most = silence.elapsed or (0.9, 1.5)

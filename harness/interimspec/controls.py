@@ -92,6 +92,13 @@ def check_control(
     return problems
 
 
+def problems_with(row: Row, result: ControlResult, changes: Mapping[str, Any]) -> list[str]:
+    """The problems of a control that was played, if a manifest had these changes beside its own."""
+    own = row.controls.get(result.name)
+    expected = deviate(result.name, {**(own.changes if own else {}), **changes})
+    return _problems(CONTROLS[result.name], expected, row, result.events, result.transcript or {})
+
+
 def _is_h2(transcript: Mapping[str, Any] | None) -> bool:
     return str((transcript or {}).get("transport", "")).startswith("h2")
 

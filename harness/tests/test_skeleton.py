@@ -16,7 +16,7 @@ from interimspec.control_table import CONTROLS
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("_python", "_command", "requests", "curl"):
+    for name in ("_python", "_command", "_lines", "requests", "curl"):
         shutil.copytree(CLIENTS / name, tmp_path / "clients" / name)
     return tmp_path / "clients"
 

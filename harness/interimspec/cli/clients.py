@@ -164,6 +164,12 @@ def call_new(arguments: argparse.Namespace) -> int:
     if made.neighbours:
         print(f"neighbours to learn from: {', '.join(made.neighbours[:8])}")
     if made.helpers is not None and not arguments.tool:
-        print(f"what adapters in {arguments.language} share: {made.helpers}")
-    print(f"next: interimspec clients check {arguments.name}, until it keeps the contract")
+        print(f"what adapters in {arguments.language} share, to begin with: {made.helpers}")
+    elif not arguments.tool:
+        print("nobody uses this language yet: the adapter speaks the plain lines of")
+        print(f"  {arguments.clients / 'README.md'}, and is a shell script to be replaced")
+    print(f"next: make it use the client, say in {made.folder / 'client.toml'} what it can do,")
+    print(f"  interimspec clients install {arguments.name}")
+    print(f"  interimspec clients check {arguments.name}    until it keeps the contract")
+    print(f"  interimspec run --client {arguments.name}")
     return 0
