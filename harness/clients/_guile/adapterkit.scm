@@ -19,6 +19,7 @@
   #:use-module (gcrypt base64)
   #:use-module (gcrypt hash)
   #:use-module (ice-9 exceptions)
+  #:use-module (ice-9 format)
   #:use-module (ice-9 match)
   #:use-module (ice-9 rdelim)
   #:use-module (ice-9 textual-ports)
@@ -167,6 +168,15 @@
                       (assoc "start" request))))
            (vector->list (assoc-ref values "requests")))))
 
+;; (json) leaves some control characters as they are, which JSON does not allow.
+(define (escaped text)
+  (string-concatenate
+   (map (lambda (char)
+          (if (char<? char #\space)
+              (format #f "\\u~4,'0x" (char->integer char))
+              (string char)))
+        (string->list text))))
+
 (define (lay-over can given)
   (map (lambda (pair) (or (assoc (car pair) given) pair)) can))
 
@@ -181,7 +191,7 @@
                         given-can)))
     (define (put event)
       (put-string out (if path "" "@interimspec "))
-      (put-string out (scm->json-string (cons '("v" . 1) event)))
+      (put-string out (escaped (scm->json-string (cons '("v" . 1) event))))
       (newline out)
       (force-output out))
     (set-port-encoding! out "UTF-8")

@@ -166,14 +166,22 @@ pub const Report = struct {
     }
 };
 
+var buffer: [64 * 1024]u8 = undefined;
+var buffered: []const u8 = &.{};
+
 /// One line of stdin, or null at its end.
 fn readLine(line: *Text) ?[]u8 {
     line.length = 0;
     while (true) {
-        var octet: [1]u8 = undefined;
-        if (read(0, &octet, 1) <= 0) return null;
-        if (octet[0] == '\n') return line.all();
-        line.add(&octet);
+        if (buffered.len == 0) {
+            const n = read(0, &buffer, buffer.len);
+            if (n <= 0) return null;
+            buffered = buffer[0..@intCast(n)];
+        }
+        const end = std.mem.indexOfScalar(u8, buffered, '\n');
+        line.add(buffered[0 .. end orelse buffered.len]);
+        buffered = buffered[if (end) |at| at + 1 else buffered.len..];
+        if (end != null) return line.all();
     }
 }
 

@@ -29,6 +29,8 @@ AdapterKit::main(
     play => sub ($plan) {
         $plan->each(sub ($request, $report) {
             my $done = AnyEvent->condvar;
+            # Its clock stood still while the adapter waited for the plan, as no event loop was running.
+            AnyEvent->now_update;
             AnyEvent::HTTP::http_request($request->method => $request->url, options($plan, $request),
                 sub ($body, $headers) { $done->send($body, $headers) });
             my ($body, $headers) = $done->recv;

@@ -37,6 +37,8 @@ public final class Main extends Adapter {
         can("interim", "fields");
         can("phases", true);
         canConcurrently();
+        // HttpMethod is an enumeration.
+        can("methods", List.of("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"));
     }
 
     public static void main(String[] args) throws Exception {

@@ -20,7 +20,8 @@ end
 # Gives another client, with no connection yet: one that is to keep its connection has its timers once.
 def timed(client, request)
   limit = request.seconds("read_ms")
-  limit ? client.timeout(read: limit) : client
+  # All of them, as its documentation does: those left out would be 0.25 s.
+  limit ? client.timeout(connect: limit, write: limit, read: limit) : client
 end
 
 def tls(plan)

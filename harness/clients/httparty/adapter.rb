@@ -19,7 +19,7 @@ AdapterKit.main(
   version: HTTParty::VERSION,
   stack: [{ name: "net-http", version: Net::HTTP::VERSION }, AdapterKit.runtime],
   can: { tls: true, proxy: true, timers: %w[connect_ms read_ms], second_request: "new-connection",
-         methods: %w[GET HEAD POST PUT PATCH DELETE OPTIONS MKCOL COPY] },
+         methods: %w[GET HEAD POST PUT PATCH DELETE OPTIONS COPY] },
   kinds: [[HTTParty::RedirectionTooDeep, "limit"]]
 ) do |plan|
   plan.each do |request, report|

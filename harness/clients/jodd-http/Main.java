@@ -41,7 +41,7 @@ public final class Main extends Adapter {
             message.header(field[0], field[1]);
         }
         if (request.body != null) {
-            message.body(request.body, null);
+            message.body(request.body, contentType(request));
         }
         if (request.timer("connect_ms") != null) {
             message.connectionTimeout(request.timer("connect_ms"));
@@ -59,6 +59,16 @@ public final class Main extends Adapter {
         report.response(response.statusCode(), response.statusPhrase(), fields);
         byte[] content = response.bodyBytes();
         report.body(content, content.length);
+    }
+
+    /** Jodd takes octets with their type alone, and sets the field by it. */
+    private static String contentType(Request request) {
+        for (String[] field : request.headers) {
+            if (field[0].equalsIgnoreCase("Content-Type")) {
+                return field[1];
+            }
+        }
+        return "application/octet-stream";
     }
 
     @Override

@@ -16,7 +16,6 @@ struct exchange {
     struct event_base *base;
     struct kit_report *report;
     const char *kind, *words; /* of a failure; NULL: none */
-    bool headed;
 };
 
 static void on_error(enum evhttp_request_error error, void *data)
@@ -43,9 +42,11 @@ static int on_head(struct evhttp_request *message, void *data)
     for (field = evhttp_request_get_input_headers(message)->tqh_first; field;
          field = field->next.tqe_next)
         kit_field(exchange->report, field->key, field->value);
-    kit_response(exchange->report, evhttp_request_get_response_code(message),
-                 evhttp_request_get_response_code_line(message));
-    exchange->headed = true;
+    int status = evhttp_request_get_response_code(message);
+    if (status == 100) /* the one head behind which this callback comes again */
+        kit_interim(exchange->report, status);
+    else
+        kit_response(exchange->report, status, evhttp_request_get_response_code_line(message));
     return 0;
 }
 
@@ -151,7 +152,7 @@ int main(void)
                 .timers = "read_ms",
                 .second_request = "pooled",
                 .not_before = true,
-                .interim = "none",
+                .interim = "fields",
                 .phases = true,
                 .methods = "GET HEAD POST PUT PATCH DELETE OPTIONS"},
         .play = play,

@@ -16,7 +16,7 @@ def fetch(agent, request)
   headers = request.header_hash
   case request.method
   when "GET" then agent.get(request.url, [], nil, headers)
-  when "HEAD" then agent.head(request.url, {}, headers: headers)
+  when "HEAD" then agent.head(request.url, {}, headers)
   when "DELETE" then agent.delete(request.url, {}, headers)
   when "POST" then agent.post(request.url, request.body || "", headers)
   when "PUT" then agent.put(request.url, request.body || "", headers)

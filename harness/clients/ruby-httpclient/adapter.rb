@@ -16,7 +16,7 @@ AdapterKit.main(
   client: "ruby-httpclient",
   version: HTTPClient::VERSION,
   stack: [AdapterKit.runtime],
-  can: { tls: true, proxy: true, timers: %w[connect_ms read_ms], second_request: "pooled",
+  can: { tls: true, timers: %w[connect_ms read_ms], second_request: "pooled",
          body_stream: true },
   kinds: [
     [HTTPClient::TimeoutError, "timeout"],
@@ -24,7 +24,7 @@ AdapterKit.main(
     [HTTPClient::BadResponseError, "protocol?"]
   ]
 ) do |plan|
-  client = HTTPClient.new(plan.proxy&.to_s)
+  client = HTTPClient.new
   client.ssl_config.set_trust_ca(plan.ca_file) if plan.ca_file
   plan.each do |request, report|
     set_timers(client, request)

@@ -25,7 +25,8 @@ send(_, Request, Report) :-
 
 deliver(In, Status, Lines, Report) :-
     findall(Name-Value, field(Lines, Name, Value), Fields),
-    response(Report, Status, null, Fields),
+    ( var(Status) -> Shown = null ; Shown = Status ),
+    response(Report, Shown, null, Fields),
     set_stream(In, encoding(octet)),
     content(Report, ""),
     read_stream_to_codes(In, Codes),
