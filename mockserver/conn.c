@@ -558,8 +558,11 @@ static void remove_finished(struct conn *conn)
     conn->last = NULL;
     while (*at) {
         struct exchange *exchange = *at;
+        /* Octets that the socket has not taken yet belong to it, even where the client has reset
+         * its stream. */
+        bool leaving = conn->backlog && conn->backlog->exchange == exchange;
         if (exchange->state == EXCHANGE_OVER && exchange != conn->receiving &&
-            !exchange->receives) {
+            !exchange->receives && !leaving) {
             *at = exchange->next;
             exchange_free(conn, exchange);
             continue;

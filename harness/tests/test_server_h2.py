@@ -41,6 +41,10 @@ SCRIPTS = {
     "large": """
   - respond: {status: 200, body: {size: 1000}}
 """,
+    "vast": """
+  - respond: {status: 102, fields: [{name: X-Vast, value: "", pad: 16000000}]}
+  - respond: {status: 200}
+""",
     "silent": """
   - respond: {status: 102}
   - stall: yes
@@ -209,6 +213,24 @@ def test_a_stream_that_the_client_resets_is_over(server: MockServer) -> None:
     check_transcript(transcript)
     told = events(transcript, "client-reset")
     assert [(e["exchange"], e["stream"], e["error"]) for e in told] == [(0, 1, "PROTOCOL_ERROR")]
+
+
+def test_what_the_socket_has_not_taken_stays_with_its_stream(server: MockServer) -> None:
+    """The client resets the stream while its octets wait for the socket, and asks for another."""
+    with connected(server, "vast", "waiting") as client:
+        client.send(request("/vast/waiting"))
+        time.sleep(0.3)
+        client.send(frame(RST_STREAM, 0, 1, (8).to_bytes(4, "big")))
+        client.send(request("/vast/waiting/probe", 3))
+        time.sleep(0.3)
+        read_frames(client, DATA, 1, 20)
+    transcript = server.end("waiting")
+    lengths = {0: 0, 1: 0}
+    for event in events(transcript, "send"):
+        if event["step"] is not None:
+            lengths[event["exchange"]] += event["len"]
+    assert lengths[0] > 16_000_000
+    assert 0 < lengths[1] < 1000
 
 
 def test_frames_say_what_the_file_says(server: MockServer) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -381,3 +381,16 @@ def test_a_post_is_repeated_safely_only_where_the_server_has_refused_it(
     found = verdict(wire, told({"status": 200, "content": OWN, "at": 56}), "trait")
     assert found.grade == grade
     assert ({"rule": "G4"} in found.reasons) == (grade == "danger")
+
+
+def test_a_section_with_two_statuses_may_be_read_as_either() -> None:
+    """The 200 that the client tells of stood beside the 102: no witness is wrong."""
+    wire = H2Wire()
+    wire.request(0, 1)
+    wire.head(0, 2, (":status", "102"), (":status", "200"))
+    wire.answer(0, 150, OWN)
+    told_early = told({"status": 200, "content": OWN, "at": 152})
+    response = {**told_early.events[0], "at": T0 + 5}
+    early = replace(told_early, events=(response, *told_early.events[1:]))
+    found = verdict(wire, early, "malformed")
+    assert (found.outcome, found.grade) == ("final", "fail")

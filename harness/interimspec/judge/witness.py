@@ -4,6 +4,7 @@ nothing about the client: one of the two witnesses is wrong."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 
@@ -12,6 +13,8 @@ from .inputs import CLOCK_TOLERANCE_MS, PROBE, Case
 from .validity import Invalid
 
 _EARLIEST_TIMEOUT = 0.5
+#: How transcript_h2.py writes a second `:status` of one section.
+_SECOND_STATUS = re.compile(rb"\r\n:status: ([0-9]{1,9})")
 #: Adapters of tools learn of the end of a transfer after the fact, and of its start from the tool's
 #: own arithmetic. An order that is wrong by more than this was not observed as it happened.
 _ORDER_TOLERANCE_MS = 500.0
@@ -72,11 +75,12 @@ def _too_early(case: Case, main: Delivery, probe: Delivery | None) -> str | None
 
 
 def _times_of(case: Case, status: int) -> list[float]:
-    """The moments before which no head of this status left, on any connection."""
+    """The moments before which no head of this status left, on any connection. On HTTP/2 a head may
+    say another one besides, and be read as that."""
     times = []
     for connection in case.transcript.connections.values():
         for start, octets in connection.known_parts():
-            for match in STATUS_TEXT.finditer(octets):
+            for match in (*STATUS_TEXT.finditer(octets), *_SECOND_STATUS.finditer(octets)):
                 if int(match[1]) == status:
                     runs = connection.runs_between(start + match.start(), start + match.end())
                     times.append(max(run.began for run in runs))
