@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from interimspec.manifest import load_manifest
 from interimspec.report import (
     ReportError,
     check_published,
@@ -156,6 +157,22 @@ def test_what_is_committed_is_free_of_what_is_under_embargo() -> None:
     path = ROOT / "reports" / "embargo.toml"
     problems = check_published(path if path.exists() else None, ROOT / "reports")
     assert problems == []
+
+
+def test_every_danger_that_is_committed_is_public_elsewhere() -> None:
+    """A weakness is shown only with the link to where it was made public."""
+    shown = {
+        data["client"]
+        for path in (ROOT / "reports/results").glob("*.json")
+        for data in [json.loads(path.read_bytes())]
+        if any(cell["grade"] == "danger" for cell in data["cells"].values())
+    }
+    assert shown, "no results are committed"
+    notes = {
+        name: load_manifest(ROOT / "harness/clients" / name / "client.toml").notes
+        for name in sorted(shown)
+    }
+    assert [name for name, text in notes.items() if "Public: https://" not in text] == []
 
 
 def test_what_is_committed_names_clients_and_scenarios_that_exist() -> None:

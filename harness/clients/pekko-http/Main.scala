@@ -4,7 +4,7 @@ package interimspec
 import java.util.concurrent.TimeoutException
 import org.apache.pekko.actor.ActorSystem
 import org.apache.pekko.http.scaladsl.{ConnectionContext, Http, HttpsConnectionContext}
-import org.apache.pekko.http.scaladsl.model.{HttpEntity, HttpMethod, HttpMethods, HttpRequest, HttpHeader}
+import org.apache.pekko.http.scaladsl.model.{ContentTypes, HttpEntity, HttpMethod, HttpMethods, HttpRequest, HttpHeader}
 import org.apache.pekko.http.scaladsl.model.{EntityStreamException, IllegalResponseException}
 import org.apache.pekko.http.scaladsl.settings.{ClientConnectionSettings, ConnectionPoolSettings}
 import org.apache.pekko.stream.StreamTcpException
@@ -72,7 +72,10 @@ object Main {
     val answered = Http().singleRequest(message, trust.getOrElse(Http().defaultClientHttpsContext), settings)
     val over: Future[Any] = answered.flatMap { response =>
       val fields = response.headers.map(field => java.util.List.of(field.name, field.value): Object) ++
-        response.entity.contentLengthOption.map(length => java.util.List.of("Content-Length", length.toString))
+        response.entity.contentLengthOption.map(length => java.util.List.of("Content-Length", length.toString)) ++
+        // The entity has the type too, and this one where there was none.
+        Some(response.entity.contentType).filter(_ != ContentTypes.`application/octet-stream`)
+          .map(kind => java.util.List.of("Content-Type", kind.toString))
       report.response(response.status.intValue, response.status.reason, fields.asJava)
       report.body(Array.emptyByteArray, 0)
       response.entity.withoutSizeLimit().dataBytes.runForeach { octets =>
