@@ -18,7 +18,7 @@ server or adapter; 4 usage or a bad file; 5 nothing selected; 6 only unexpected 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from interimspec.cli import browse, clients, kills, published, run, serve
+    from interimspec.cli import browse, clients, draft, kills, published, run, serve
 
     top = argparse.ArgumentParser(
         prog="interimspec",
@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"interimspec {VERSION}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (run, serve, browse, clients, kills, published):
+    for module in (run, serve, browse, draft, clients, kills, published):
         module.add(commands)
     return top
 

@@ -124,8 +124,10 @@ def _connection(case: Case, reasons: Mapping[str, Mapping[str, Any]]) -> str:
         return "octets of one request were sent where the server expected another"
     if case.connection == "poisoned":
         got = str(reasons.get("K2", {}).get("got", ""))
-        if got.startswith(("content", "head")):
+        if got.startswith(("content(", "head(")):
             return "then answered the next request with the response to an earlier one"
+        if got == "head":
+            return "then answered the next request with a head that was no answer to it"
         if got.startswith("surplus"):
             return "then answered the next request with octets that were sent before it was made"
         return "then answered the next request with octets that are not its answer"

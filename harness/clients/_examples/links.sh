@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+for url in "$@"; do
+    links -source "$url"; echo "exit status $?"
+done
