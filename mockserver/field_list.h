@@ -6,8 +6,10 @@
 #ifndef INTERIMSPEC_FIELD_LIST_H
 #define INTERIMSPEC_FIELD_LIST_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "buf.h"
 
@@ -26,6 +28,7 @@ static inline bool field_list_next(struct bytes *list, struct bytes *name, struc
     if (list->len < sizeof lengths) {
         return false;
     }
+    assert(list->data);
     memcpy(lengths, list->data, sizeof lengths);
     *name = bytes_of(list->data + sizeof lengths, lengths[0]);
     *value = bytes_of(name->data + lengths[0], lengths[1]);

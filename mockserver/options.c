@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,7 +81,7 @@ static bool parse_listen(const char *text, char *into, size_t size, int *port)
     memcpy(into, host, host_len);
     into[host_len] = '\0';
     if (strcmp(into, "localhost") == 0) {
-        strcpy(into, "127.0.0.1");
+        snprintf(into, size, "127.0.0.1");
     }
     return !colon || parse_int(colon + 1, 0, 65535, port);
 }

@@ -191,7 +191,7 @@ void transcript_frame(struct moment at, const struct frame_note *note)
     if (kept > 0) {
         memcpy(event->octets, note->payload.data, kept);
     }
-    if (fields_len > 0) {
+    if (fields_len > 0 && event->has_fields) {
         memcpy(event->octets + kept, note->fields.data, fields_len);
     }
 }

@@ -259,80 +259,46 @@ static void write_tls_failed(struct transcript_writer *writer, const struct even
     }
 }
 
+static void write_wait_limit(struct transcript_writer *writer, const struct event *event)
+{
+    json_key_int(&writer->json, "step", ((const struct event_step *)event)->step);
+}
+
+static void write_close(struct transcript_writer *writer, const struct event *event)
+{
+    json_key_text(&writer->json, "by", "server");
+    json_key_text(&writer->json, "how",
+                  event->kind == EVENT_CLOSE_FIN      ? "fin"
+                  : event->kind == EVENT_CLOSE_ABRUPT ? "abrupt"
+                                                      : "rst");
+}
+
+/* What is not listed has nothing but its name. */
 static void write_members(struct transcript_writer *writer, const struct event *event)
 {
-    struct json *json = &writer->json;
-    switch ((enum event_kind)event->kind) {
-    case EVENT_ACCEPT:
-        write_accept(writer, event);
-        return;
-    case EVENT_RECEIVED:
-        write_received(writer, event);
-        return;
-    case EVENT_REQUEST:
-        write_request(writer, event);
-        return;
-    case EVENT_REQUEST_END:
-        write_request_end(writer, event);
-        return;
-    case EVENT_SEND:
-        transcript_write_send(writer, event);
-        return;
-    case EVENT_REPEAT:
-        transcript_write_repeat(writer, event);
-        return;
-    case EVENT_PAGE:
-        transcript_write_page(writer, event);
-        return;
-    case EVENT_REPLY:
-        transcript_write_reply(writer, event);
-        return;
-    case EVENT_FRAME:
-        transcript_write_frame(writer, event);
-        return;
-    case EVENT_CLIENT_RESET:
-    case EVENT_PROTOCOL_ERROR:
-        write_stream_error(writer, event);
-        return;
-    case EVENT_WAIT_LIMIT:
-        json_key_int(json, "step", ((const struct event_step *)event)->step);
-        return;
-    case EVENT_CLOSE_FIN:
-    case EVENT_CLOSE_ABRUPT:
-    case EVENT_CLOSE_RST:
-        json_key_text(json, "by", "server");
-        json_key_text(json, "how",
-                      event->kind == EVENT_CLOSE_FIN      ? "fin"
-                      : event->kind == EVENT_CLOSE_ABRUPT ? "abrupt"
-                                                          : "rst");
-        return;
-    case EVENT_BAD_REQUEST:
-    case EVENT_TLS_HELLO:
-        write_text(writer, event);
-        return;
-    case EVENT_TLS:
-        write_tls(writer, event);
-        return;
-    case EVENT_TLS_FAILED:
-        write_tls_failed(writer, event);
-        return;
-    case EVENT_TURN:
-    case EVENT_SCRIPT_END:
-    case EVENT_STALL:
-    case EVENT_RELEASE:
-    case EVENT_READING_OFF:
-    case EVENT_READING_ON:
-    case EVENT_CLIENT_FIN:
-    case EVENT_CLIENT_RST:
-    case EVENT_HTTP10:
-    case EVENT_UPGRADE_IGNORED:
-    case EVENT_TUNNEL:
-    case EVENT_MIXED_RUNS:
-    case EVENT_BLOCKED:
-    case EVENT_DRAINED:
-    case EVENT_WINDOW_BLOCKED:
-    case EVENT_WINDOW_OPEN:
-        return;
+    static void (*const writers[])(struct transcript_writer *, const struct event *) = {
+        [EVENT_ACCEPT] = write_accept,
+        [EVENT_RECEIVED] = write_received,
+        [EVENT_REQUEST] = write_request,
+        [EVENT_REQUEST_END] = write_request_end,
+        [EVENT_SEND] = transcript_write_send,
+        [EVENT_REPEAT] = transcript_write_repeat,
+        [EVENT_PAGE] = transcript_write_page,
+        [EVENT_CLOSE_FIN] = write_close,
+        [EVENT_CLOSE_ABRUPT] = write_close,
+        [EVENT_CLOSE_RST] = write_close,
+        [EVENT_WAIT_LIMIT] = write_wait_limit,
+        [EVENT_BAD_REQUEST] = write_text,
+        [EVENT_TLS_HELLO] = write_text,
+        [EVENT_TLS] = write_tls,
+        [EVENT_TLS_FAILED] = write_tls_failed,
+        [EVENT_FRAME] = transcript_write_frame,
+        [EVENT_REPLY] = transcript_write_reply,
+        [EVENT_CLIENT_RESET] = write_stream_error,
+        [EVENT_PROTOCOL_ERROR] = write_stream_error,
+    };
+    if (event->kind < sizeof writers / sizeof *writers && writers[event->kind]) {
+        writers[event->kind](writer, event);
     }
 }
 

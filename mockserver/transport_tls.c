@@ -115,8 +115,8 @@ static ssize_t pull(gnutls_transport_ptr_t user, void *to, size_t cap)
 static ssize_t push(gnutls_transport_ptr_t user, const giovec_t *parts, int count)
 {
     const struct tls_session *tls = user;
-    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
-                             .msg_iovlen = (size_t)count};
+    struct msghdr message = {.msg_iovlen = (size_t)count};
+    memcpy(&message.msg_iov, &parts, sizeof parts); /* which sendmsg() does not write to */
     return sendmsg(tls->fd, &message, MSG_NOSIGNAL);
 }
 
@@ -367,16 +367,16 @@ static const struct transport_ops tls_ops = {
 
 static void set_alpn(gnutls_session_t session, unsigned alpn)
 {
-    static const struct {
+    static struct {
         enum tls_alpn bit;
-        const char *name;
+        unsigned char name[sizeof "http/1.1"];
     } protocols[] = {{TLS_ALPN_H2, "h2"}, {TLS_ALPN_HTTP11, "http/1.1"}};
     gnutls_datum_t names[sizeof protocols / sizeof *protocols];
     unsigned count = 0;
     for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
         if (alpn & protocols[i].bit) {
-            names[count].data = (unsigned char *)(uintptr_t)protocols[i].name;
-            names[count++].size = (unsigned)strlen(protocols[i].name);
+            names[count].data = protocols[i].name;
+            names[count++].size = (unsigned)strlen((const char *)protocols[i].name);
         }
     }
     int error = gnutls_alpn_set_protocols(session, names, count,
