@@ -99,6 +99,44 @@ def test_the_next_request_gets_an_empty_answer_of_the_first() -> None:
     assert reason(verdict, "K2") == {"rule": "K2", "probe": "probe", "got": "head(0)"}
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_the_next_request_follows_the_redirection_of_the_first(late: bool) -> None:
+    """It takes the 302 for its own answer. Whether it then finds its own answer on the connection
+    or the 102 of the target on another one is a race; neither is what it asked for."""
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request()
+    conn.head(first, 102, t=2)
+    conn.answer(first, 302, OWN, ["Location: /scenario/r1/moved"], t=50)
+    content = conn.probe(5, answer=70)
+    there = wire.connect(71) if late else conn
+    moved = there.request(resource="moved", t=72 if late else 51)
+    there.head(moved, 102, t=73 if late else 90)
+    told = Teller().ok("main", 102, at=3)
+    if late:
+        told.ok("probe", 102, started=4, at=74)
+    else:
+        told.ok("probe", 200, content, started=4, at=71)
+    verdict = verdict_of(wire, told)
+    assert (verdict.facts["connection"], verdict.grade) == ("poisoned", "danger")
+    assert reason(verdict, "K2") == {"rule": "K2", "probe": "probe", "got": "head(0)"}
+
+
+def test_a_redirection_that_the_main_request_followed_poisons_nothing() -> None:
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request()
+    conn.head(first, 102, t=2)
+    conn.answer(first, 302, OWN, ["Location: /scenario/r1/moved"], t=50)
+    moved = conn.request(resource="moved", t=51)
+    there = b"interimspec scenario r1 moved #1\n"
+    conn.answer(moved, 200, there, t=90)
+    content = conn.probe(95)
+    told = Teller().ok("main", 200, there, at=91).ok("probe", 200, content, started=94, at=96)
+    verdict = verdict_of(wire, told)
+    assert (verdict.facts["connection"], verdict.grade) == ("reused", "pass")
+
+
 @pytest.mark.parametrize("again", ["ok", "status"])
 def test_a_head_that_greets_every_connection_poisons_none(again: str) -> None:
     """Both requests, each on a connection of its own, are given the 102 that the server sends on

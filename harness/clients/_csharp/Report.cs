@@ -17,6 +17,7 @@ namespace Interimspec
         readonly double started = Adapter.NowMs();
         string phase;
         MemoryStream content;
+        bool ended;
 
         internal Report(Adapter adapter, Plan plan, Request request, bool phases)
         {
@@ -29,7 +30,7 @@ namespace Interimspec
         // The client handed over a head as the response.
         public void Response(int status, string reason, IEnumerable<KeyValuePair<string, string>> fields)
         {
-            Put("response", new Event { { "at", Adapter.NowMs() }, { "status", status },
+            Put("response", new Event { { "status", status },
                 { "reason", reason }, { "fields", Pairs(fields) } });
             if (phase != null) phase = "body";
         }
@@ -37,7 +38,7 @@ namespace Interimspec
         // The client showed an interim response.
         public void Interim(int status, IEnumerable<KeyValuePair<string, string>> fields)
         {
-            Put("interim", new Event { { "at", Adapter.NowMs() }, { "status", status },
+            Put("interim", new Event { { "status", status },
                 { "fields", Pairs(fields) } });
         }
 
@@ -68,7 +69,7 @@ namespace Interimspec
 
         internal void End(Exception error, string kind, int? status)
         {
-            var values = new Event { { "started", started }, { "at", Adapter.NowMs() },
+            var values = new Event { { "started", started },
                 { "told", error == null ? "ok" : "failed" }, { "body_b64", null }, { "body_len", null },
                 { "body_sha256", null }, { "error", null } };
             if (content != null)
@@ -82,12 +83,20 @@ namespace Interimspec
             Put("end", values);
         }
 
+        // Notes when, and writes. What a thread of the client tells after the end is told of a request
+        // that is over.
         void Put(string name, Event values)
         {
             values["event"] = name;
             values["plan"] = plan.Id;
             values["request"] = request.Name;
-            adapter.Put(values);
+            lock (this)
+            {
+                if (ended) return;
+                ended = name == "end";
+                values["at"] = Adapter.NowMs();
+                adapter.Put(values);
+            }
         }
     }
 

@@ -9,6 +9,7 @@ import (
 	"hash"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -24,6 +25,9 @@ type Report struct {
 	room    int
 	length  int
 	hash    hash.Hash
+
+	mutex sync.Mutex // hooks for interim responses run on goroutines of the client
+	ended bool
 }
 
 func newReport(out *channel, plan *Plan, request *Request, phases bool) *Report {
@@ -61,7 +65,7 @@ func Fields(header map[string][]string) [][2]string {
 
 // Interim: the API showed an interim response.
 func (r *Report) Interim(status int, fields [][2]string) {
-	r.put("interim", map[string]any{"at": nowMs(), "status": status, "fields": fields})
+	r.put("interim", map[string]any{"status": status, "fields": fields})
 }
 
 // Response: the client handed over a head as the response. status is a line such as "200 OK".
@@ -70,9 +74,7 @@ func (r *Report) Response(code int, status string, fields [][2]string) {
 	if _, phrase, found := strings.Cut(status, " "); found {
 		reason = phrase
 	}
-	r.put("response", map[string]any{
-		"at": nowMs(), "status": code, "reason": reason, "fields": fields,
-	})
+	r.put("response", map[string]any{"status": code, "reason": reason, "fields": fields})
 	if r.phase != nil {
 		r.phase = "body"
 	}
@@ -94,7 +96,7 @@ func (r *Report) Write(octets []byte) (int, error) {
 
 func (r *Report) end(err error) {
 	event := map[string]any{
-		"started": r.started, "at": nowMs(), "told": "ok", "error": nil,
+		"started": r.started, "told": "ok", "error": nil,
 		"body_b64": nil, "body_len": nil, "body_sha256": nil,
 	}
 	if r.hasBody {
@@ -109,7 +111,15 @@ func (r *Report) end(err error) {
 	r.put("end", event)
 }
 
+// put notes when, and writes. What a hook tells after the end is told of a request that is over.
 func (r *Report) put(event string, values map[string]any) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.ended {
+		return
+	}
+	r.ended = event == "end"
+	values["at"] = nowMs()
 	values["event"] = event
 	values["plan"] = r.plan.ID
 	values["request"] = r.request.Name

@@ -21,6 +21,7 @@ public final class Report {
     private String phase;
     private boolean hasBody;
     private long length;
+    private boolean ended;
 
     Report(Adapter adapter, Plan plan, Request request, boolean phases) {
         this.adapter = adapter;
@@ -46,13 +47,12 @@ public final class Report {
     }
 
     public void interim(int status, List<Object> fields) {
-        put("interim", Adapter.mapOf("at", Adapter.nowMs(), "status", status, "fields", fields));
+        put("interim", Adapter.mapOf("status", status, "fields", fields));
     }
 
     /** The client handed over a head as the response; reason is null where it shows none. */
     public void response(int status, String reason, List<Object> fields) {
-        put("response", Adapter.mapOf("at", Adapter.nowMs(), "status", status, "reason", reason,
-                "fields", fields));
+        put("response", Adapter.mapOf("status", status, "reason", reason, "fields", fields));
         if (phase != null) {
             phase = "body";
         }
@@ -67,7 +67,7 @@ public final class Report {
     }
 
     void end(Throwable error) {
-        Map<String, Object> event = Adapter.mapOf("started", started, "at", Adapter.nowMs(),
+        Map<String, Object> event = Adapter.mapOf("started", started,
                 "told", error == null ? "ok" : "failed",
                 "body_b64", null, "body_len", null, "body_sha256", null, "error", null);
         if (hasBody) {
@@ -89,9 +89,15 @@ public final class Report {
         return found.toString();
     }
 
-    private void put(String event, Map<String, Object> values) {
+    /** Notes when, and writes. Listeners run on threads of the client: what they tell after the end
+     *  is told of a request that is over. */
+    private synchronized void put(String event, Map<String, Object> values) {
+        if (ended) {
+            return;
+        }
+        ended = event.equals("end");
         Map<String, Object> all = Adapter.mapOf("event", event, "plan", plan.id,
-                "request", request.name);
+                "request", request.name, "at", Adapter.nowMs());
         all.putAll(values);
         adapter.put(all);
     }

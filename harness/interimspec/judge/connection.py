@@ -83,6 +83,10 @@ def _greeted(case: Case, probe: Delivery | None) -> Connected | None:
 
 def _poisoned(case: Case, probe: Delivery | None) -> Connected | None:
     """K2: what came as the answer to the probe is not the answer that was sent to it."""
+    followed = _followed_for_another(case)
+    if followed is not None:
+        data = {"probe": PROBE, "got": f"head({followed.number})"}
+        return Connected("poisoned", "K2", data, knowable=_knowable(case))
     if probe is None:
         return None
     got = _foreign_status(case, probe)
@@ -94,6 +98,28 @@ def _poisoned(case: Case, probe: Delivery | None) -> Connected | None:
         return None
     data = {"probe": PROBE, "got": got}
     return Connected("poisoned", "K2", data, knowable=_knowable(case))
+
+
+def _followed_for_another(case: Case) -> Exchange | None:
+    """The exchange whose redirection was followed for the probe: a request that the client was not
+    asked for, made while nothing but the probe was under way, though no answer to the probe
+    redirected it. What comes of it depends on the race between that request and the probe's answer,
+    so the request itself is the witness."""
+    if case.main.ended is None or not case.probes:
+        return None
+    own = {exchange.number for exchange in case.probes}
+    since = max(case.main.ended + CLOCK_TOLERANCE_MS, case.probes[0].at)
+    redirecting = {
+        exchange.number: exchange
+        for exchange in case.transcript.exchanges
+        if exchange.final is not None and 300 <= (exchange.final.status or 0) <= 399
+    }
+    if not redirecting or own & set(redirecting):
+        return None
+    for exchange in case.transcript.exchanges:
+        if exchange.number not in own and exchange.at > since and exchange.resource != "start":
+            return max(redirecting.values(), key=lambda one: one.number)
+    return None
 
 
 def _is_own_content(case: Case, name: str) -> bool:
