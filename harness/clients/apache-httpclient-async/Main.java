@@ -29,22 +29,26 @@ import org.apache.hc.core5.http2.H2StreamResetException;
 import org.apache.hc.core5.http2.HttpVersionPolicy;
 import org.apache.hc.core5.util.Timeout;
 
-/** Apache HttpClient 5, the asynchronous interface. */
+/** Apache HttpClient 5, the asynchronous interface; with `--http2` HTTP/2 and nothing else. */
 public final class Main extends Adapter {
-    private Main() {
+    private final boolean onlyHttp2;
+
+    private Main(boolean onlyHttp2) {
         super("apache-httpclient-async", versionOf(CloseableHttpAsyncClient.class));
         layer("httpcore5", versionOf(HttpException.class));
         layer("httpcore5-h2", versionOf(HttpVersionPolicy.class));
-        can("http", List.of("1.1", "2"));
+        this.onlyHttp2 = onlyHttp2;
+        can("http", List.of(onlyHttp2 ? "2" : "1.1"));
         can("tls", true);
-        can("timers", List.of("connect_ms", "read_ms"));
+        // The documentation of setResponseTimeout() leaves out what multiplexes.
+        can("timers", onlyHttp2 ? List.of("connect_ms") : List.of("connect_ms", "read_ms"));
         can("interim", "fields");
         can("expect_continue", true);
         canConcurrently();
     }
 
     public static void main(String[] args) throws Exception {
-        new Main().run();
+        new Main(Arrays.asList(args).contains("--http2")).run();
     }
 
     @Override
@@ -55,7 +59,7 @@ public final class Main extends Adapter {
             pool.setTlsStrategy(ClientTlsStrategyBuilder.create()
                     .setSslContext(Trust.of(plan.caFile)).build());
         }
-        pool.setDefaultTlsConfig(TlsConfig.custom().setVersionPolicy("2".equals(plan.http)
+        pool.setDefaultTlsConfig(TlsConfig.custom().setVersionPolicy(onlyHttp2
                 ? HttpVersionPolicy.FORCE_HTTP_2 : HttpVersionPolicy.FORCE_HTTP_1).build());
         CloseableHttpAsyncClient client =
                 HttpAsyncClients.custom().setConnectionManager(pool.build()).build();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Qt: one QNetworkAccessManager per plan, its replies awaited with an event loop.
+ * Qt: one QNetworkAccessManager per plan, its replies awaited with an event loop. With --h2-direct
+ * HTTP/2 with prior knowledge, and nothing else.
  */
 #include <QtCore/QCoreApplication>
 #include <QtCore/QEventLoop>
@@ -16,6 +17,8 @@
 #include <memory>
 
 #include "adapterkit.h"
+
+static bool h2_direct;
 
 static const char *kind_of(QNetworkReply::NetworkError error)
 {
@@ -49,7 +52,7 @@ static QNetworkRequest new_request(const kit_request &request)
         message.setTransferTimeout(static_cast<int>(request.timers.read_ms));
     message.setAttribute(QNetworkRequest::Http2AllowedAttribute,
                          std::strcmp(request.plan->http, "2") == 0);
-    if (std::strcmp(request.plan->http, "2") == 0 && std::strncmp(request.url, "http:", 5) == 0)
+    if (h2_direct)
         message.setAttribute(QNetworkRequest::Http2DirectAttribute, true);
     if (request.plan->ca_file) {
         QSslConfiguration tls = QSslConfiguration::defaultConfiguration();
@@ -127,11 +130,13 @@ static void play(const kit_plan *plan)
 int main(int argc, char **argv)
 {
     QCoreApplication application(argc, argv);
+    h2_direct = argc > 1 && std::strcmp(argv[1], "--h2-direct") == 0;
     kit_client client = {};
     client.name = QT_VERSION_MAJOR == 6 ? "qt6" : "qt5";
     client.version = qVersion();
-    client.can.http = "1.1 2";
-    client.can.tls = true;
+    client.can.http = h2_direct ? "2" : "1.1 2";
+    client.can.tls = !h2_direct;
+    client.no_h2c = !h2_direct;
     client.can.proxy = true;
     client.can.timers = "read_ms";
     client.can.second_request = "pooled";
