@@ -74,20 +74,83 @@ void hpack_reader_free(struct hpack_reader *reader)
     }
 }
 
+/* RFC 7541, 5.1. False where the integer does not end, or is larger than any length here. */
+static bool read_integer(struct bytes *from, int bits, uint64_t *value)
+{
+    uint64_t most = (1u << bits) - 1;
+    size_t at = 1;
+    if (from->len == 0) {
+        return false;
+    }
+    *value = (uint8_t)from->data[0] & most;
+    for (int shift = 0; *value >= most || shift > 0; shift += 7, at++) {
+        if (at >= from->len || shift > 28) {
+            return false;
+        }
+        *value += (uint64_t)(from->data[at] & 127) << shift;
+        if (!((uint8_t)from->data[at] & 128)) {
+            at++;
+            break;
+        }
+    }
+    *from = bytes_of(from->data + at, from->len - at);
+    return true;
+}
+
+/* A string that is not in Huffman's code. */
+static bool read_plain(struct bytes *from, struct bytes *string)
+{
+    uint64_t len;
+    if (from->len == 0 || (uint8_t)from->data[0] & 0x80 || !read_integer(from, 7, &len) ||
+        len > from->len) {
+        return false;
+    }
+    *string = bytes_of(from->data, (size_t)len);
+    *from = bytes_of(from->data + len, from->len - (size_t)len);
+    return true;
+}
+
+/* What hpack_write_long makes and nghttp2 refuses for its length: a literal that touches no table.
+ * False, and nothing read, for all else. */
+static bool read_long(struct bytes *from, hpack_field *on_field, void *user)
+{
+    struct bytes at = *from, name = bytes_of(NULL, 0), value;
+    uint64_t index;
+    if (at.len == 0 || (uint8_t)at.data[0] & 0xf0 || !read_integer(&at, 4, &index)) {
+        return false;
+    }
+    if (index == 0 && !read_plain(&at, &name)) {
+        return false;
+    }
+    for (size_t i = 0; index > 0 && i < sizeof static_names / sizeof static_names[0]; i++) {
+        if (static_names[i].index == index) {
+            name = bytes_of_str(static_names[i].name);
+        }
+    }
+    if (name.len == 0 || !read_plain(&at, &value) || value.len <= HPACK_LONGEST) {
+        return false;
+    }
+    on_field(user, name, bytes_of(value.data, HPACK_LONGEST));
+    *from = at;
+    return true;
+}
+
 bool hpack_read(struct hpack_reader *reader, struct bytes block, hpack_field *on_field, void *user)
 {
-    /* An empty block has no data, and an offset from NULL is undefined. */
-    const uint8_t *at = (const uint8_t *)(block.len > 0 ? block.data : "");
-    size_t left = block.len;
     for (;;) {
         nghttp2_nv nv;
         int flags = 0;
-        ssize_t used = nghttp2_hd_inflate_hd2(reader->inflater, &nv, &flags, at, left, 1);
+        while (read_long(&block, on_field, user)) {
+        }
+        /* An empty block has no data. */
+        const uint8_t *at = (const uint8_t *)(block.len > 0 ? block.data : "");
+        ssize_t used = nghttp2_hd_inflate_hd2(reader->inflater, &nv, &flags, at, block.len, 1);
         if (used < 0) {
             return false;
         }
-        at += used;
-        left -= (size_t)used;
+        if (used > 0) {
+            block = bytes_of(block.data + used, block.len - (size_t)used);
+        }
         if (flags & NGHTTP2_HD_INFLATE_EMIT) {
             on_field(user, bytes_of((const char *)nv.name, nv.namelen),
                      bytes_of((const char *)nv.value, nv.valuelen));
@@ -96,7 +159,7 @@ bool hpack_read(struct hpack_reader *reader, struct bytes block, hpack_field *on
             nghttp2_hd_inflate_end_headers(reader->inflater);
             return true;
         }
-        if (!(flags & NGHTTP2_HD_INFLATE_EMIT) && left == 0) {
+        if (!(flags & NGHTTP2_HD_INFLATE_EMIT) && block.len == 0) {
             return false;
         }
     }

@@ -14,6 +14,10 @@ struct hpack_reader;
 
 struct hpack_reader *hpack_reader_new(void);
 void hpack_reader_free(struct hpack_reader *reader);
+/* The longest value that nghttp2 reads. Of a longer one that hpack_write_long has written, reading
+ * gives the first so many octets. */
+enum { HPACK_LONGEST = 65536 };
+
 /* Decodes a whole block and calls back for each field; the octets are valid during the callback
  * only. False when it cannot be decoded: the reader is of no use any more. */
 typedef void hpack_field(void *user, struct bytes name, struct bytes value);
