@@ -227,6 +227,7 @@ def _job(
         "told": {
             "status_exits": list(told.status_exits),
             "exits": {str(code): kind for code, kind in told.exits.items()},
+            "made_up": list(told.made_up),
         },
     }
 

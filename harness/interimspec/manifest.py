@@ -97,10 +97,11 @@ class Can:
 
 @dataclass(frozen=True)
 class Told:
-    """How a tool's exit statuses read; a library needs none of this."""
+    """How a tool's exit statuses read, and how a client tells a failure as if it were an answer."""
 
     status_exits: tuple[int, ...] = ()  # documented as "the server answered 4xx or 5xx"
     exits: Mapping[int, str] = field(default_factory=dict)  # other documented ones -> error kind
+    made_up: tuple[int, ...] = ()  # statuses that the client gives to what it cannot read
 
     def kind_of_exit(self, code: int) -> str:
         return "status" if code in self.status_exits else self.exits.get(code, "other")
@@ -326,7 +327,16 @@ def _read_told(table: Table, base: Told | None) -> Told:
                 + ", ".join(ERROR_KINDS),
             )
         exits[int(code)] = kind
-    told = Told(table.integers("status_exits", start.status_exits), exits)
+    told = Told(
+        table.integers("status_exits", start.status_exits),
+        exits,
+        table.integers("made_up", start.made_up),
+    )
+    for status in told.made_up:
+        if 1 <= status <= 399:
+            raise table.error(
+                "made_up", f"holds {status}, by which nobody could tell a failure: use 0, or 400 on"
+            )
     table.finish()
     return told
 

@@ -65,6 +65,10 @@ class Observation:
         said = (self.hello or {}).get("can")
         return said.get(key) if isinstance(said, Mapping) else None
 
+    def made_up(self, status: int | None) -> bool:
+        """The manifest says that the client itself gives this status to what it cannot read."""
+        return status in self.manifest.told.get("made_up", ())
+
 
 def parse_line(line: str) -> dict[str, Any]:
     """One line of an adapter's event channel; never raises."""

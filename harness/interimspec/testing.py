@@ -307,6 +307,7 @@ class Teller:
         not_before: int = 0,
         timers: Mapping[str, int] | None = None,
         can: Mapping[str, Any] | None = None,
+        made_up: Sequence[int] = (),
     ) -> None:
         url = "http://127.0.0.1:41007/scenario/r1"
         main: dict[str, Any] = {"name": "main", "method": method, "url": url}
@@ -328,6 +329,7 @@ class Teller:
             "requests": requests,
         }
         self.can = {**ALL, **(can or {})}
+        self.manifest_told = {"made_up": list(made_up)}
         self.hello: dict[str, Any] | None = {
             "v": 1, "event": "hello", "client": "c", "version": "1", "stack": [], "can": self.can,
         }  # fmt: skip
@@ -428,5 +430,5 @@ class Teller:
             events=tuple(events),
             process=ProcessEnd(state, exit_code, signal),  # type: ignore[arg-type]
             harness_late_ms=harness_late_ms,
-            manifest=ClientFacts(can=self.can, told={}),
+            manifest=ClientFacts(can=self.can, told=self.manifest_told),
         )

@@ -163,6 +163,25 @@ def test_a_head_that_greets_every_connection_poisons_none(again: str) -> None:
     assert verdict.sentence == "Handed the 102 to the application as the response."
 
 
+def test_a_client_that_takes_no_greeting_asks_on_no_connection() -> None:
+    """It gives up each connection on which the server speaks first, and nothing is learnt of how
+    it keeps them."""
+    wire = Wire()
+    for at in (1.0, 20.0):
+        wire.connect(at).head(None, 102, t=at + 0.2)
+    told = Teller().failed("main", "closed", at=2).failed("probe", "closed", started=19, at=22)
+    verdict = verdict_of(wire, told, Question("trait"))
+    assert (verdict.outcome, verdict.facts["connection"], verdict.grade) == (
+        "error",
+        "untested",
+        "info",
+    )
+    # Without a connection for the next request it is the client that no longer works.
+    wire = Wire()
+    wire.connect(1.0).head(None, 102, t=1.2)
+    assert verdict_of(wire, told, Question("trait")).facts["connection"] != "untested"
+
+
 def test_a_head_that_greets_a_connection_poisons_it_where_it_is_used_again() -> None:
     wire = Wire()
     conn = wire.connect()

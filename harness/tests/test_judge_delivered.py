@@ -126,3 +126,25 @@ def test_no_content_is_found_in_what_is_not_known() -> None:
         bytes=head.decode("latin-1"),
     )
     assert delivery(b"\0" * 100_001, made).unattributed
+
+
+def test_content_of_a_client_that_gives_up_its_chunks() -> None:
+    """A 102 where a chunk should begin: from there on it delivers what comes as it comes, and one
+    octet of content came before."""
+    made = Wire()
+    conn = made.connect()
+    parts = [
+        ("head", head_octets(200, ["Transfer-Encoding: chunked"])),
+        ("framing", b"1\r\n"),
+        ("content", b"x"),
+        ("framing", b"\r\n"),
+        ("framing", head_octets(102)),
+        ("framing", b"1\r\ny\r\n0\r\n\r\n"),
+    ]
+    conn.send(conn.request(), parts, t=2)
+    raw = head_octets(102) + b"1\r\ny\r\n0\r\n\r\n"
+    found = delivery(b"x" + raw, made)
+    assert found.classes == {"own", "partial", "framing"}
+    # Octets of nobody stay octets of nobody, before and behind.
+    assert delivery(b"z" + raw, made).unattributed
+    assert delivery(b"x" + raw + b"z", made).unattributed

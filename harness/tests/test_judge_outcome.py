@@ -127,6 +127,28 @@ def test_documented_failure_for_the_final_status() -> None:
     assert "G5" in rules(verdict)
 
 
+def test_a_failure_told_as_an_answer_that_nobody_gave() -> None:
+    """The manifest says that the client shows a 503 where it finds no status line."""
+    wire = Wire()
+    conn = wire.connect()
+    conn.send(conn.request(), [("head", b"HTTP/1.1 1O2 Processing\r\n\r\n")], t=2)
+    conn.server_closes(3)
+    question = Question("garbage", has_final=False, server_ends=True)
+
+    def told() -> Teller:
+        return Teller(probe=False, made_up=[503])
+
+    verdict = verdict_of(wire, told().ok("main", 503, at=101), question)
+    assert (verdict.outcome, verdict.grade, rules(verdict)) == ("error", "warn", ["O8a", "G12"])
+    assert verdict.sentence == "Made up a 503, which the server never sent."
+    # What it delivers with it is judged first, and a 503 that was sent is no invention.
+    verdict = verdict_of(wire, told().ok("main", 503, b"HTTP/1.1 1O2", at=101), question)
+    assert (verdict.outcome, verdict.grade) == ("foreign", "danger")
+    wire = interim_then_final(status=503)
+    verdict = verdict_of(wire, told().ok("main", 503, OWN, at=301))
+    assert (verdict.outcome, verdict.grade) == ("final", "pass")
+
+
 def test_bytes_of_no_response_saved_to_the_file() -> None:
     wire = Wire()
     conn = wire.connect()

@@ -393,6 +393,20 @@ def test_v7c_a_status_that_can_be_read_in_two_ways() -> None:
     assert verdict_of(wire, told, Question("odd")).outcome == "final"
 
 
+def test_v7c_a_status_that_no_number_can_be_read_from() -> None:
+    """Two spaces: a parser with fixed places reads none, and tells a 0."""
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request()
+    conn.send(first, [("head", b"HTTP/1.1  102 Processing\r\n\r\n")], t=2)
+    conn.answer(first, 200, OWN, t=300)
+    told = Teller(probe=False).interim("main", 0, at=3).failed("main", "other", at=4)
+    assert verdict_of(wire, told, Question("odd")).outcome == "error"
+    # Of a plain status line there is one reading.
+    wire, _ = good()
+    assert invalid(verdict_of(wire, told)) == (None, "error", "V7c", "witness")
+
+
 def test_v7d_a_timeout_before_any_timer() -> None:
     wire, _ = good()
     question = Question("timer", timers=ONE_SECOND)
@@ -429,6 +443,21 @@ def test_v7e_a_status_found_in_other_octets_was_seen() -> None:
     assert verdict_of(wire, told, question).outcome == "silent"
 
 
+def test_v7e_a_status_is_made_up_only_by_those_whose_manifest_says_so() -> None:
+    def verdict(status: int, made_up: tuple[int, ...]) -> Verdict:
+        wire = Wire()
+        conn = wire.connect()
+        conn.send(conn.request(), [("head", b"HTTP/1.1 1O2 Processing\r\n\r\n")], t=2)
+        conn.server_closes(3)
+        question = Question("garbage", has_final=False, server_ends=True)
+        told = Teller(probe=False, made_up=made_up).ok("main", status, at=101)
+        return verdict_of(wire, told, question)
+
+    assert invalid(verdict(503, ())) == (None, "error", "V7e", "witness")
+    assert invalid(verdict(502, (503,))) == (None, "error", "V7e", "witness")
+    assert verdict(503, (503,)).outcome == "error"
+
+
 def test_v7b_a_status_made_up_for_other_octets_is_no_contradiction() -> None:
     wire = Wire()
     conn = wire.connect()
@@ -449,6 +478,10 @@ def test_v7f_a_probe_that_never_arrived() -> None:
     # A poisoned connection may answer before the request has left.
     told = Teller().ok("main", 200, OWN, at=301)
     told.ok("probe", 102, started=302, at=303)
+    assert verdict_of(wire, told).facts["connection"] == "poisoned"
+    # So does one on which the final response was left lying.
+    told = Teller().ok("main", 102, at=301)
+    told.ok("probe", 200, started=302, at=303)
     assert verdict_of(wire, told).facts["connection"] == "poisoned"
 
 

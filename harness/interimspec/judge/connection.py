@@ -56,7 +56,24 @@ def _untested(case: Case) -> Connected | None:
             why = "the client never came so far"
         elif case.observation.process.state == "exited":
             why = "the process ended before"
+    elif case.probe.failed and _spoken_to_first(case):
+        why = "the server spoke first on the connection of the second request too"
     return None if why is None else Connected("untested", "K1", {"why": why})
+
+
+def _spoken_to_first(case: Case) -> bool:
+    """The probe was never sent: a new connection was made for it, and what the scenario sends when
+    a connection is made came on that one as well. That asks the same question again."""
+    # Without any request, the first connection is the one that was made for the main one.
+    carried = {exchange.conn for exchange in case.chain} or {
+        min(case.transcript.connections, default=0)
+    }
+    return not case.probes and any(
+        run.exchange is None
+        for number, connection in case.transcript.connections.items()
+        if number not in carried and _made_anew(case, connection)
+        for run in connection.runs
+    )
 
 
 def _told_anything(told: Told) -> bool:
@@ -281,12 +298,17 @@ def _failed(case: Case) -> Connected:
 
 def _asked_anew(case: Case) -> bool:
     """A new connection was made after the main request had ended."""
-    ended = case.main.ended
     carried = {exchange.conn for exchange in case.chain}
     return any(
+        connection.number not in carried and _made_anew(case, connection)
+        for connection in case.transcript.connections.values()
+    )
+
+
+def _made_anew(case: Case, connection: Connection) -> bool:
+    ended = case.main.ended
+    return (
         connection.accepted is not None
         and ended is not None
         and connection.accepted >= ended - CLOCK_TOLERANCE_MS
-        and connection.number not in carried
-        for connection in case.transcript.connections.values()
     )

@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from ..transcript import Connection, Exchange, Final, Run, sha256
 from .told import Told
@@ -33,6 +34,9 @@ _CLASS_OF = {
 #: A status line, as loosely as anybody could read one: a client may have found it in octets that
 #: are no status line to an ideal reader, and then it has seen it.
 STATUS_TEXT = re.compile(rb"HTTP/[0-9.]{1,8}[ \t]*([0-9]{1,9})", re.IGNORECASE)
+VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]", re.IGNORECASE)
+#: What stands behind the version where there is one way to read it.
+PLAIN_CODE = re.compile(rb" [1-9][0-9]{2}(?![0-9])")
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,11 @@ def classify(
     streams = list(connections)
     places = _whole_run(told, streams)
     if not places and told.content_length == len(told.content):
-        places = _unframed(told.content, streams) or _runs(told.content, streams)
+        places = (
+            _unframed(told.content, streams)
+            or _runs(told.content, streams)
+            or _broken_framing(told.content, streams)
+        )
     if places:
         return _named(places, frozenset(exchange.number for exchange in candidates))
     # Content that the server did not keep, or that came with a coding, has no place in the stream.
@@ -246,6 +254,29 @@ def _runs(octets: bytes, connections: Iterable[Connection]) -> tuple[Place, ...]
             at, begin = at + length, start + length
         if at == len(octets):
             return tuple(places)
+    return ()
+
+
+def _broken_framing(octets: bytes, connections: Iterable[Connection]) -> tuple[Place, ...]:
+    """Content from its beginning without its framing, and from some line on the stream as it came:
+    what a client delivers that gives up reading chunks where one is malformed."""
+    for connection in connections:
+        for number in dict.fromkeys(run.exchange for run in connection.runs):
+            pieces = [r for r in connection.runs if r.exchange == number and r.kind == "content"]
+            joined = b"".join(connection.stream[run.start : run.end] for run in pieces)
+            same = sum(
+                1
+                for _ in takewhile(
+                    lambda pair: pair[0] == pair[1], zip(joined, octets, strict=False)
+                )
+            )
+            rest = octets[same:]
+            if not same or len(rest) < MIN_RUN:
+                continue
+            places = tuple(_back(connection, pieces, 0, same))
+            start = _find(connection, rest, places[-1].end)
+            if start >= 0:
+                return (*places, Place(connection, start, start + len(rest)))
     return ()
 
 

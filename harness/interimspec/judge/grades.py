@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What an outcome is worth: the class table, the scenario's own grades and facts, and the floors.
 
-Whatever `expect` says, the floors G1 to G11 are applied after it, and the worse of the two wins.
+Whatever `expect` says, the floors G1 to G12 are applied after it, and the worse of the two wins.
 """
 
 from __future__ import annotations
@@ -152,6 +152,10 @@ def floors(
         yield "G11", "warn"
     if case.scenario.expect.class_ == "malformed" and outcome.word == "error" and _left_open(case):
         yield "G10", "warn"
+    # Who looks at the status sees that it failed, and blames the server, or asks it again: there is
+    # no way to tell it from an answer.
+    if outcome.rule == "O8a":
+        yield "G12", "warn"
 
 
 def _left_open(case: Case) -> bool:

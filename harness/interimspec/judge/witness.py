@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from .delivered import FOREIGN, STATUS_TEXT, Delivery, equals_final
+from .delivered import FOREIGN, PLAIN_CODE, STATUS_TEXT, VERSION, Delivery, equals_final
 from .inputs import CLOCK_TOLERANCE_MS, PROBE, Case
 from .validity import Invalid
 
@@ -96,6 +96,17 @@ def _seen(case: Case) -> Counter[int]:
     )
 
 
+def _odd_codes(case: Case) -> int:
+    """How often something stood behind a version that may be read as this status or that: another
+    length than three digits, another distance than one space."""
+    return sum(
+        PLAIN_CODE.match(octets, match.end()) is None
+        for connection in case.transcript.connections.values()
+        for _, octets in connection.known_parts()
+        for match in VERSION.finditer(octets)
+    )
+
+
 def _any_unknown(case: Case) -> bool:
     """Whether the server did not keep all octets, so that nothing can be called never sent."""
     return any(connection.holes for connection in case.transcript.connections.values())
@@ -107,8 +118,7 @@ def _invented_interims(case: Case, main: Delivery, probe: Delivery | None) -> st
     if not told or _any_unknown(case):
         return None
     seen = _seen(case)
-    # A status of another length than three digits may be read as this or that.
-    odd = sum(count for status, count in seen.items() if not 100 <= status <= 999)
+    odd = _odd_codes(case)
     named = Counter(int(event["status"]) for event in told if event.get("status") is not None)
     for status, count in named.items():
         if count > seen[status] + odd:
@@ -135,9 +145,12 @@ def _early_timeout(case: Case, main: Delivery, probe: Delivery | None) -> str | 
 
 def _invented_final(case: Case, main: Delivery, probe: Delivery | None) -> str | None:
     """V7e: a final status that was on no wire. A client that makes up a status for octets without
-    a status line has delivered those octets: that is foreign, not a contradiction."""
+    a status line has delivered those octets: that is foreign, not a contradiction. One that
+    delivers nothing with it is believed only where its manifest says so (O8a)."""
     status = case.main.status
     if status is None or status < 200 or main.classes & FOREIGN or _any_unknown(case):
+        return None
+    if case.observation.made_up(status):
         return None
     if any(head.status == status for exchange in case.chain for head in exchange.heads):
         return None
@@ -150,9 +163,20 @@ def _unseen_probe(case: Case, main: Delivery, probe: Delivery | None) -> str | N
     """V7f: an answer to a request that never arrived, unless it is the answer to another one."""
     if not case.probe.ok or case.probes or probe is None or probe.foreign:
         return None
+    if case.probe.status is not None and case.probe.status == _left_over(case):
+        return None
     if case.probe.status is not None and 100 <= case.probe.status <= 199:
         return None
     return "the probe was reported as answered, and the server never saw it"
+
+
+def _left_over(case: Case) -> int | None:
+    """The status of a final response that was sent to the main request, and that the client had not
+    handed over for it: it lay there to be read as the answer to the next."""
+    final = case.final
+    if final is None or case.main.status is None or final.may_be(case.main.status):
+        return None
+    return final.status
 
 
 def _timeline(case: Case, main: Delivery, probe: Delivery | None) -> str | None:
