@@ -7,6 +7,7 @@ to be written, and without one a manifest is refused.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 from interimspec.clients import Row
@@ -18,10 +19,13 @@ def deviation_hint(row: Row, result: ControlResult) -> str | None:
     """A table of client.toml in one line; None where no deviation could let the control pass."""
     if result.name not in CONTROLS or result.passed:
         return None
-    for body in (None, *BODIES):
+    fields = (None, "any") if expected_of(result.name, row).fields != "any" else (None,)
+    for field_rule, body in product(fields, (None, *BODIES)):
         changes = _changes(row, result)
         if body is not None:
             changes["body"] = body
+        if field_rule is not None:
+            changes["fields"] = field_rule
         if changes and not problems_with(row, result, changes):
             prefix = f"variants.{row.variant.name}.controls" if row.variant else "controls"
             said = ", ".join(f"{key} = {_toml(value)}" for key, value in changes.items())
