@@ -394,3 +394,30 @@ def test_a_section_with_two_statuses_may_be_read_as_either() -> None:
     early = replace(told_early, events=(response, *told_early.events[1:]))
     found = verdict(wire, early, "malformed")
     assert (found.outcome, found.grade) == ("final", "fail")
+
+
+def test_a_status_that_the_client_made_up_is_its_fault_and_no_contradiction() -> None:
+    wire = H2Wire()
+    wire.request(0, 1)
+    wire.head(0, 2, ("x-progress", "10"))
+    wire.answer(0, 100, OWN)
+    failed = told({"status": 200, "at": 5, "error": REFUSED})
+    found = verdict(wire, failed, "malformed")
+    assert (found.outcome, found.grade) == ("error", "fail")
+    assert found.sentence.startswith("Handed over a 200 for a field section without a status; ")
+    # Until it was told, the status had left, or there was nothing to make it of: as ever.
+    late = verdict(wire, told({"status": 200, "at": 101, "content": OWN}), "malformed")
+    assert [reason["rule"] for reason in late.reasons] == ["O10"]
+    wire = H2Wire()
+    wire.request(0, 1)
+    wire.head(0, 2, (":status", "102"))
+    wire.answer(0, 100, OWN)
+    assert [reason["rule"] for reason in verdict(wire, failed, "malformed").reasons] == ["V7b"]
+
+
+def test_a_made_up_status_where_no_final_response_is_sent() -> None:
+    wire = H2Wire()
+    wire.request(0, 1)
+    wire.head(0, 2, ("x-progress", "10"), end=True)
+    found = verdict(wire, told({"status": 200, "at": 5}), "malformed")
+    assert (found.outcome, found.grade) == ("silent", "danger")

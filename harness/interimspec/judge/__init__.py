@@ -9,7 +9,7 @@ The rules, in the order in which they are applied, each in its module:
     outcome.py     O1 to O12   what happened, in one word
     connection.py  K1 to K6    what the probe showed
     facts.py                   what else is known
-    grades.py      G1 to G12   what it is worth: class, `expect`, floors
+    grades.py      G1 to G13   what it is worth: class, `expect`, floors
     sentence.py                the same for people
 """
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What an outcome is worth: the class table, the scenario's own grades and facts, and the floors.
 
-Whatever `expect` says, the floors G1 to G12 are applied after it, and the worse of the two wins.
+Whatever `expect` says, the floors G1 to G13 are applied after it, and the worse of the two wins.
 """
 
 from __future__ import annotations
@@ -150,6 +150,9 @@ def floors(
     # put up with it on purpose, and it takes somebody on the path to make harm of it.
     if told_ok and outcome.damaged == "end":
         yield "G11", "warn"
+    # A head was handed over that nobody had sent; whether a failure follows is luck.
+    if case.made_up_status is not None:
+        yield "G13", "fail"
     if case.scenario.expect.class_ == "malformed" and outcome.word == "error" and _left_open(case):
         yield "G10", "warn"
     # Who looks at the status sees that it failed, and blames the server, or asks it again: there is

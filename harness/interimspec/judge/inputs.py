@@ -126,6 +126,25 @@ class Case:
             _only(event for event in mine if event["event"] == "end"),
         )
 
+    @cached_property
+    def made_up_status(self) -> int | None:
+        """The status of a response that the client made of a field section without one (HTTP/2):
+        until it was told, sections without a status had left, and none with this one."""
+        status, response = self.main.status, self.main.response
+        if status is None or status < 200 or response is None:
+            return None
+        until = float(response["at"]) + CLOCK_TOLERANCE_MS
+        heads = [
+            head
+            for exchange in self.chain
+            if exchange.stream is not None
+            for head in exchange.heads
+            if head.began <= until
+        ]
+        if any(head.status == status for head in heads):
+            return None
+        return status if any(head.status is None and head.kept for head in heads) else None
+
     # ---- what the server saw
 
     @cached_property

@@ -48,6 +48,8 @@ def of_case(
 ) -> str:
     first = _OUTCOME[outcome.word](case, outcome, delivery, factor)
     parts = [first, *_resent(unasked(again), case)]
+    if case.made_up_status is not None:
+        parts.insert(0, f"handed over a {case.made_up_status} for a field section without a status")
     connection = _connection(case, outcome, connected)
     if connection:
         parts.append(connection)
