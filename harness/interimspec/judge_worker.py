@@ -9,6 +9,7 @@ The answer is one JSON line: the verdict, or what went wrong. Nothing is kept be
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -77,6 +78,8 @@ def answer(catalogue: Catalogue, job: Mapping[str, Any]) -> dict[str, Any]:
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        with contextlib.suppress(OSError):  # half of it is of no use, and takes what room there is
+            Path(job["evidence"]).unlink()
         return {"id": job["id"], "unwritable": f"{job['evidence']}: {error.strerror}", "full": full}
     except Exception:
         return {"id": job["id"], "fault": traceback.format_exc()}

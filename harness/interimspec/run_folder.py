@@ -8,6 +8,7 @@ earlier one for every reader. Without an end line a run is partial.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -167,12 +168,13 @@ def load_durations(runs: Path) -> dict[str, float]:
 def save_durations(runs: Path, known: Mapping[str, float], new: Mapping[str, float]) -> None:
     """Keep them for the next run; losing them only costs time."""
     merged = {**known, **{key: round(value, 1) for key, value in new.items()}}
+    partial = runs / (DURATIONS + ".new")
     try:
-        partial = runs / (DURATIONS + ".new")
         partial.write_text(json.dumps(merged, indent=0, sort_keys=True), encoding="utf-8")
         partial.replace(runs / DURATIONS)
     except OSError:
-        return
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 __all__: Sequence[str] = [

@@ -8,6 +8,7 @@ that have no loop (pytest with xdist, whose controller only waits).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -52,7 +53,7 @@ class Server:
         self.restarts = 0
         self.cpu_ms = 0.0
         self._process: supervisor.Supervised | None = None
-        self._log: BinaryIO | None = None
+        self._log: _Log | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._closing = False
         self._up = asyncio.Event()
@@ -61,7 +62,7 @@ class Server:
     async def start(self) -> dict[str, Any]:
         """Start it and return its ready line; raises ServerFault with its last words."""
         try:
-            self._log = _open_log(self._options.log)
+            self._log = _Log(self._options.log)
             await self._launch(self._options)
         except BaseException:
             await self.stop()
@@ -94,9 +95,8 @@ class Server:
 
         def on_words(data: bytes) -> None:
             words.feed(data)
-            if self._log is not None and not self._log.closed:
-                self._log.write(data)
-                self._log.flush()
+            if self._log is not None:
+                self._log.add(data)
 
         process = await supervisor.start(
             command,
@@ -145,7 +145,7 @@ class Server:
                 return
             self.restarts += 1
             if self._log is not None:
-                self._log.write(f"-- the mock server died: {exit_}; starting again\n".encode())
+                self._log.add(f"-- the mock server died: {exit_}; starting again\n".encode())
             if self.restarts > MAX_RESTARTS:
                 self._given_up = f"the mock server died {self.restarts} times; given up"
                 self._up.set()
@@ -195,8 +195,25 @@ class Server:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _open_log(path: Path | None) -> BinaryIO:
-    return (path or Path(os.devnull)).open("ab")
+class _Log:
+    """The server's words. On a full disk they are lost, and nothing else: what is being measured
+    goes on, and the results say themselves that there is no room."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._file: BinaryIO | None = None
+        if path is not None:
+            with contextlib.suppress(OSError):
+                self._file = path.open("ab", buffering=0)
+
+    def add(self, words: bytes) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.write(words)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 class RemoteServer:

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,23 @@ def test_a_dead_server_is_started_again_on_its_port(tmp_path: Path) -> None:
 
     with_server(tmp_path, work)
     assert b"died" in (tmp_path / "server.log").read_bytes()
+
+
+def test_a_log_on_a_full_disk_costs_the_log_and_nothing_else(tmp_path: Path) -> None:
+    async def run() -> None:
+        server = Server(replace(options(tmp_path), log=Path("/dev/full")))
+        await server.start()
+        folder = server.control.socket.parent
+        pid = (await server.control.status())["pid"]
+        os.kill(pid, signal.SIGKILL)
+        while server.restarts == 0:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await asyncio.wait_for(server.wait_up(), 10)
+        assert (await server.control.status())["pid"] != pid
+        await server.stop()
+        assert not folder.exists()
+
+    asyncio.run(run())
 
 
 def test_one_that_keeps_dying_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
