@@ -8,6 +8,7 @@
 #include "json.h"
 #include "options.h"
 #include "server.h"
+#include "xmalloc.h"
 
 enum { EXIT_BAD_INPUT = 2 };
 
@@ -18,7 +19,8 @@ static int fail(char *message)
     return EXIT_BAD_INPUT;
 }
 
-static void write_ready(const struct server *server)
+/* False where nobody can read it. */
+static bool write_ready(const struct server *server)
 {
     const struct options *options = server->options;
     struct buf line = {0};
@@ -55,9 +57,10 @@ static void write_ready(const struct server *server)
     json_real(&json, options->pace, 3);
     json_end_object(&json);
     buf_append_str(&line, "\n");
-    fwrite(line.data + line.start, 1, buf_len(&line), stdout);
-    fflush(stdout);
+    bool is_written = fwrite(line.data + line.start, 1, buf_len(&line), stdout) == buf_len(&line) &&
+                      fflush(stdout) == 0;
     buf_fini(&line);
+    return is_written;
 }
 
 int main(int argc, char **argv)
@@ -92,8 +95,11 @@ int main(int argc, char **argv)
     if (!server) {
         return fail(message);
     }
-    write_ready(server);
-    server_run(server);
+    bool is_ready = write_ready(server);
+    if (is_ready) {
+        server_run(server);
+    }
     server_free(server);
-    return EXIT_SUCCESS;
+    return is_ready ? EXIT_SUCCESS
+                    : fail(xstrdup("cannot write the ready line to standard output"));
 }

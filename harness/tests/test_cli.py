@@ -116,6 +116,21 @@ def test_serve_says_how_and_leaves_nothing(
     assert alive(str(catalogue)) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_before_anything_has_begun(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    def slow_start() -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(5)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(cli, "parser", slow_start)
+    assert cli.main(["run"]) == 2
+    assert capsys.readouterr().err == "interimspec: interrupted\n"
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def test_a_serve_that_is_killed_leaves_nothing_either(
     matrix: Path, server_binary: Path, alive: Callable[[str], list[int]]
 ) -> None:

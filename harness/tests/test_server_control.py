@@ -514,3 +514,16 @@ def test_taken_ports_and_paths(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert "another server listens there" in done.stderr
         assert live.call("GET", "/status")[0] == 200
+
+
+def test_a_ready_line_that_cannot_be_written_ends_the_server() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [paths.server_binary(), "--ports", "0", "--catalogue", str(paths.SCENARIOS)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    assert (ended.returncode, "ready line" in ended.stderr) == (2, True)

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 from interimspec import VERSION
 from interimspec.errors import InterimspecError
-from interimspec.report import ReportError
 
 EPILOG = """exit status: 0 as the baseline; 1 findings beyond it; 2 interrupted; 3 fault of harness,
 server or adapter; 4 usage or a bad file; 5 nothing selected; 6 only unexpected passes"""
@@ -33,8 +35,35 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand; its exit status."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    """Run one subcommand; its exit status. SIGTERM is a Ctrl-C: what was started is stopped."""
+    with _sigterm_interrupts():
+        try:
+            return _main(list(sys.argv[1:] if argv is None else argv))
+        except KeyboardInterrupt:
+            print("interimspec: interrupted", file=sys.stderr)
+            return 2
+        except BrokenPipeError:
+            # The reader of our output has left (`| head`): nothing to say, and nobody to say it to.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
+
+@contextlib.contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _main(words: list[str]) -> int:
+    # Here, as an interrupt may come before all of it has been read.
+    from interimspec.report import ReportError
+
     options, own = _split(words)
     top = parser()
     try:
@@ -50,13 +79,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ReportError as error:
         print(f"interimspec: {error}", file=sys.stderr)
         return 3
-    except KeyboardInterrupt:
-        print("interimspec: interrupted", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        # The reader of our output has left (`| head`): nothing to say, and nobody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str] | None]:
