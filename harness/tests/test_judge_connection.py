@@ -137,7 +137,7 @@ def test_a_redirection_that_the_main_request_followed_poisons_nothing() -> None:
     assert (verdict.facts["connection"], verdict.grade) == ("reused", "pass")
 
 
-@pytest.mark.parametrize("again", ["ok", "status"])
+@pytest.mark.parametrize("again", ["ok", "status", "reads on"])
 def test_a_head_that_greets_every_connection_poisons_none(again: str) -> None:
     """Both requests, each on a connection of its own, are given the 102 that the server sends on
     connecting. Nothing of the first exchange came to the second."""
@@ -148,10 +148,13 @@ def test_a_head_that_greets_every_connection_poisons_none(again: str) -> None:
         if number == 0:
             conn.answer(conn.request(t=at + 1), 200, OWN, t=at + 10)
         else:
-            conn.probe(at + 1, answer=at + 10)
+            content = conn.probe(at + 1, answer=at + 10)
     told = Teller().ok("main", 102, at=3)
     if again == "ok":
         told.ok("probe", 102, started=19, at=22)
+    elif again == "reads on":
+        rest = head_octets(200, [f"Content-Length: {len(content)}"]) + content
+        told.ok("probe", 102, rest, started=19, at=31)
     else:
         told.failed("probe", "status", started=19, at=22, status=102)
     verdict = verdict_of(wire, told, Question("trait"))

@@ -86,9 +86,11 @@ def _greeted(case: Case, probe: Delivery | None) -> Connected | None:
     told = case.probe
     status = told.status if told.status is not None else told.error_status
     carried = {exchange.conn for exchange in case.chain}
-    if probe is None or probe.foreign or not case.probes:
+    if probe is None or not case.probes:
         return None
-    if any(exchange.conn in carried for exchange in case.probes):
+    touched = {exchange.conn for exchange in case.probes}
+    touched |= {place.connection.number for place in probe.places}
+    if touched & carried:
         return None
     for exchange in case.probes:
         connection = case.transcript.connection_of(exchange)
