@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from driver_kit import MakeRow, MakeScenario
 
-from interimspec import results, run_folder
+from interimspec import results, run_folder, timeline
 from interimspec.cases import Case
 from interimspec.errors import ResultsFault
 from interimspec.run_folder import RunFolder
@@ -260,3 +260,18 @@ def test_finding_runs(tmp_path: Path) -> None:
     run.close()
     assert run_folder.find_run(tmp_path, None) == tmp_path / "run"
     assert run_folder.find_run(tmp_path, "run") == tmp_path / "run"
+
+
+def test_committed_evidence_does_not_tell_where_the_checkout_lies() -> None:
+    error = {
+        "event": "end",
+        "request": "main",
+        "told": "failed",
+        "error": {
+            "kind": "other",
+            "type": "die",
+            "message": "no at /home/me/src/harness/clients/furl/adapter.pl line 7.",
+        },
+    }
+    (line,) = timeline.normalised({"transcript": {}, "events": [error]}, 4096)
+    assert "no at harness/clients/furl/adapter.pl line 7." in line
