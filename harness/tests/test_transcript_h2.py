@@ -404,7 +404,7 @@ def test_a_status_that_the_client_made_up_is_its_fault_and_no_contradiction() ->
     failed = told({"status": 200, "at": 5, "error": REFUSED})
     found = verdict(wire, failed, "malformed")
     assert (found.outcome, found.grade) == ("error", "fail")
-    assert found.sentence.startswith("Handed over a 200 for a field section without a status; ")
+    assert found.sentence.startswith("Handed over a 200 for a malformed field section; ")
     # Until it was told, the status had left, or there was nothing to make it of: as ever.
     late = verdict(wire, told({"status": 200, "at": 101, "content": OWN}), "malformed")
     assert [reason["rule"] for reason in late.reasons] == ["O10"]
@@ -413,6 +413,15 @@ def test_a_status_that_the_client_made_up_is_its_fault_and_no_contradiction() ->
     wire.head(0, 2, (":status", "102"))
     wire.answer(0, 100, OWN)
     assert [reason["rule"] for reason in verdict(wire, failed, "malformed").reasons] == ["V7b"]
+
+
+def test_the_second_of_two_statuses_is_none_that_was_sent() -> None:
+    wire = H2Wire()
+    wire.request(0, 1)
+    wire.head(0, 2, (":status", "102"), (":status", "200"))
+    wire.answer(0, 100, OWN)
+    found = verdict(wire, told({"status": 200, "at": 5, "error": REFUSED}), "malformed")
+    assert (found.outcome, found.grade) == ("error", "fail")
 
 
 def test_a_made_up_status_where_no_final_response_is_sent() -> None:

@@ -128,8 +128,8 @@ class Case:
 
     @cached_property
     def made_up_status(self) -> int | None:
-        """The status of a response that the client made of a field section without one (HTTP/2):
-        until it was told, sections without a status had left, and none with this one."""
+        """The status of a response that the client made of a malformed field section (HTTP/2):
+        until it was told no head with this one had left, but a section with none, or with two."""
         status, response = self.main.status, self.main.response
         if status is None or status < 200 or response is None:
             return None
@@ -143,7 +143,9 @@ class Case:
         ]
         if any(head.status == status for head in heads):
             return None
-        return status if any(head.status is None and head.kept for head in heads) else None
+        # A pseudo-header field that is there twice, or in the wrong place, has no name here.
+        malformed = any(head.values("") or (head.status is None and head.kept) for head in heads)
+        return status if malformed else None
 
     # ---- what the server saw
 

@@ -49,7 +49,7 @@ def of_case(
     first = _OUTCOME[outcome.word](case, outcome, delivery, factor)
     parts = [first, *_resent(unasked(again), case)]
     if case.made_up_status is not None:
-        parts.insert(0, f"handed over a {case.made_up_status} for a field section without a status")
+        parts.insert(0, f"handed over a {case.made_up_status} for a malformed field section")
     connection = _connection(case, outcome, connected)
     if connection:
         parts.append(connection)

@@ -143,7 +143,7 @@ RULE_WORDS: dict[str, str] = {
     "G10": "A malformed response was refused, and its stream left open without a word: warn.",
     "G11": "All that came was taken for the whole, though TLS ended without close_notify: warn.",
     "G12": "A failure looks like an answer that the server never gave: at least warn.",
-    "G13": "A response was handed over for a field section without a status: at least fail.",
+    "G13": "A response was handed over for a malformed field section: at least fail.",
     "K1": "No second request is possible.",
     "K2": "The probe's answer came from the stream before its own exchange.",
     "K3": "Octets of the probe were taken as part of another request.",
