@@ -174,7 +174,7 @@ def test_every_cell_has_its_evidence(tmp_path: Path) -> None:
         views = evidence_of(page, number)
         assert len(views) == len(row["cells"]) == 10
         assert all("timeline" in view for view in views.values())
-    cell = data["rows"][5]["cells"]["6"]
+    cell = data["kinds"][data["rows"][5]["cells"][6]]
     column = data["columns"][6]
     assert (data["rows"][5]["key"], column["key"]) == ("requests@2.34.2", "repeat-5")
     assert data["gradeOrder"][cell[0]] == "danger"
@@ -231,6 +231,37 @@ def test_a_large_matrix_stays_small_and_quick(tmp_path: Path) -> None:
     assert len(text) / (12 * 60) < 1500
 
 
+VERSIONS = tuple(
+    factory.Story("curl", version, "C", takes)
+    for version, takes in (("1.0", "takes"), ("1.10", "skips"), ("1.9", "skips"))
+)
+
+
+def test_the_headline_counts_the_newest_version_of_each(tmp_path: Path) -> None:
+    text = written(factory.write_run(tmp_path / "run", VERSIONS), tmp_path / "out")
+    assert "1 client in 3 versions · 10 scenarios" in text
+    assert "1 of 1 client survives 102 Processing." in text
+    assert "This counts the newest version of each. The matrix has 2 older ones." in text
+    assert [row["newest"] for row in data_of(Page(text))["rows"]] == [False, False, True]
+
+
+def test_a_large_page_lists_no_finding_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = factory.write_run(tmp_path / "run")
+    small = written(run, tmp_path / "out")
+    monkeypatch.setattr("interimspec.report.html.page._LISTED", 3)
+    monkeypatch.setattr("interimspec.report.html.matrix.LARGE", 3)
+    large = written(run, tmp_path / "out")
+    told = "Handed the 102 over as the answer"
+    in_data = len([one for one in data_of(Page(large))["sentences"] if told in one])
+    assert small.count(told) > large.count(told) == in_data
+    assert '<li><a href="#requests@2.34.2">requests 2.34.2</a>' in large
+    assert large.count("<td") == 6 * len({script.family for script in factory.SCRIPTS})
+    assert "<noscript>" in large
+    assert "<noscript>" not in small
+
+
 def test_escaping_builders() -> None:
     assert el("a", "<b>", raw("<i>"), ["x", None, el("br")], href='"&', hidden=True) == (
         '<a href="&quot;&amp;" hidden>&lt;b&gt;<i>x<br></a>'
@@ -271,6 +302,20 @@ def test_a_deep_link_opens_the_evidence_in_a_browser(tmp_path: Path) -> None:
     assert "delivered; sent as content #0" in panel
     assert "A later request got the answer of an earlier one" in panel
     assert "curl -v http://127.0.0.1:8102/single-102/me" in panel
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+def test_the_cells_of_a_large_page_are_made_in_the_browser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interimspec.report.html.matrix.LARGE", 3)
+    written(factory.write_run(tmp_path / "run", VERSIONS), tmp_path)
+    dom = browsed(tmp_path / "index.html", "", tmp_path / "profile")
+    row = dom[dom.index('data-column="single-102"') :].split("</tr>")[0]
+    assert '<a href="#curl@1.10/single-102" ' in row
+    assert 'aria-label="danger, poisoned"' in row
+    assert 'class="g-danger poisoned first" hidden=""' in row  # 1.0: older versions are hidden
+    assert "Shown: 1 of 3 clients, 10 of 10 scenarios, 10 cells." in dom
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")

@@ -154,3 +154,24 @@ def test_what_is_under_embargo_is_shown_here_and_marked(tmp_path: Path) -> None:
     text = printed(folder, embargo=embargo)
     assert text.count("[embargo]") == 2
     assert "D requests@2.34.2  single-102 " in text
+
+
+def test_of_many_rows_the_newest_versions_stand_for_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stories = tuple(
+        factory.Story("curl", version, "C", "takes") for version in ("1.0", "1.9", "1.10")
+    )
+    run = factory.write_run(tmp_path, stories)
+    whole = printed(run, 100)
+    assert whole.count("\ncurl@1.") >= 3
+    monkeypatch.setattr("interimspec.report.terminal._ROWS_SHOWN", 2)
+    monkeypatch.setattr("interimspec.report.terminal._CASES_SHOWN", 5)
+    short = printed(run, 100)
+    table = short[short.index("Clients by families") : short.index("Findings (")]
+    assert re.findall(r"^curl@\S+", table, re.MULTILINE) == ["curl@1.10"]
+    assert "2 older versions left out here and above" in table
+    findings = short[short.index("Findings (") : short.index("Totals")]
+    lines = re.findall(r"^curl@1\.\S+ +D\d.*", findings, re.MULTILINE)
+    assert len(lines) == 3
+    assert all(len(line) <= 100 for line in short.splitlines())

@@ -262,6 +262,17 @@ class Report:
     def families(self) -> list[str]:
         return sorted({self.scenarios[column.scenario].family for column in self.columns})
 
+    def who(self) -> str:
+        """`125 clients in 178 versions`, or only the clients where each has one."""
+        count = len({client.row.client for client in self.clients})
+        text = f"{count} client" + ("" if count == 1 else "s")
+        if len(self.clients) == count:
+            return text
+        what = "versions or configurations"
+        if all(not client.row.variant for client in self.clients):
+            what = "versions"
+        return f"{text} in {len(self.clients)} {what}"
+
     def asked(self) -> str:
         """How many scenarios, and over what where that is not plain HTTP/1.1 alone."""
         count = len({column.scenario for column in self.columns})

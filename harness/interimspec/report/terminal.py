@@ -33,6 +33,9 @@ _COLORS = {
 }
 _BUCKET_GRADE = {"survives": "pass", "fails": "fail", "poisoned": "danger", "undecided": "error"}
 _NAME_MAX = 38
+# A terminal shows what a person scrolls through; of more there are counts, and the page has all.
+_ROWS_SHOWN = 60
+_CASES_SHOWN = 200
 _GAP = 2
 
 
@@ -104,7 +107,7 @@ class Terminal:
     def _heading(self, report: Report) -> None:
         by = "×" if self._unicode else "x"
         head = (
-            f"interimspec: {count_of(len(report.clients), 'client')} {by} "
+            f"interimspec: {report.who()} {by} "
             f"{report.asked()}, {count_of(len(report.cases), 'case')}"
         )
         self._line(self._style(head, "title"))
@@ -123,7 +126,10 @@ class Terminal:
 
     def _survivors(self, report: Report) -> None:
         self._title("Who survives 102")
-        standings = sorted(summary.standings(report), key=lambda s: s.client.row.sort_key())
+        standings = sorted(
+            (summary.standing(report, client) for client in _speakers(report)),
+            key=lambda s: s.client.row.sort_key(),
+        )
         for bucket in reversed(summary.BUCKETS):
             members = [s for s in standings if s.bucket == bucket]
             if not members:
@@ -139,12 +145,13 @@ class Terminal:
 
     def _table(self, report: Report) -> None:
         families = sorted({_group(family) for family in report.families()})
-        if not report.clients or not families:
+        clients = _speakers(report)
+        if not clients or not families:
             return
-        names = [self._clip(visible(str(c.row)), _NAME_MAX) for c in report.clients]
+        names = [self._clip(visible(str(c.row)), _NAME_MAX) for c in clients]
         first = max(width_of(name) for name in names) + _GAP
         heads = [self._clip(visible(family), 14) for family in families]
-        cells = [self._cells(report, client, families) for client in report.clients]
+        cells = [self._cells(report, client, families) for client in clients]
         widths = [
             max([width_of(head)] + [width_of(_plain(row[i])) for row in cells]) + _GAP
             for i, head in enumerate(heads)
@@ -161,6 +168,11 @@ class Terminal:
                 self._line(line)
             if block[-1] != len(heads) - 1:
                 self._line()
+        older = len(report.clients) - len(clients)
+        if older:
+            self._line()
+            self._line(f" {count_of(older, 'older version')} left out here and above; the page has")
+            self._line(" them, and `interimspec diff OLD NEW` says what changed.")
         self._legend(report)
 
     def _cells(
@@ -200,6 +212,9 @@ class Terminal:
         self._cases(cases)
 
     def _cases(self, cases: list[Case]) -> None:
+        if len(cases) > _CASES_SHOWN:
+            self._counts(cases)
+            return
         rows = [self._clip(visible(str(case.row)), _NAME_MAX) for case in cases]
         columns = [visible(_column_name(case)) for case in cases]
         first = max(map(width_of, rows)) + _GAP
@@ -212,6 +227,23 @@ class Terminal:
             sentence = visible(case.sentence) or (case.outcome or "")
             room = self._width - 2 - width_of(text) - len(marks)
             self._line(f"{sign} {text}{self._clip(sentence, room)}{marks}")
+
+    def _counts(self, cases: list[Case]) -> None:
+        """A line for each row: how many, and the first of the worst."""
+        rows: dict[str, list[Case]] = {}
+        for case in cases:
+            rows.setdefault(visible(str(case.row)), []).append(case)
+        first = max(min(width_of(row), _NAME_MAX) for row in rows) + _GAP
+        for row, found in rows.items():
+            counts = Counter(case.grade for case in found)
+            parts = [(g, f"{self._sign(g)}{counts[g]}") for g in GRADES if counts[g]]
+            shown = " ".join(self._style(text, grade) for grade, text in parts)
+            used = first + max(len(_plain(parts)), 10) + 1
+            gap = " " * max(10 - len(_plain(parts)) + 1, 1)
+            example = f"{_column_name(found[0])}: {found[0].sentence or found[0].outcome}"
+            room = self._width - used
+            text = self._clip(visible(example), room) if room > 12 else ""
+            self._line(_pad(self._clip(row, _NAME_MAX), first) + shown + gap + text)
 
     def _undecided(self, report: Report) -> None:
         cases = [case for case in report.sorted_cases() if case.grade in UNDECIDED]
@@ -247,6 +279,13 @@ class Terminal:
         worst = [run.id for run in report.runs if not run.complete]
         if worst:
             self._line(self._style(f" PARTIAL: {', '.join(map(visible, worst))} ", "error"))
+
+
+def _speakers(report: Report) -> list[Client]:
+    """The rows that are shown one by one: of many clients only the newest version of each."""
+    if len(report.clients) <= _ROWS_SHOWN:
+        return list(report.clients)
+    return [client for client in report.clients if report.is_newest(client.row)]
 
 
 def _named(standing: summary.Standing) -> str:

@@ -27,22 +27,29 @@ from .names import client_name, column_key, row_key
 
 
 def data(report: Report) -> dict[str, Any]:
-    """All that the page needs before a cell is opened. Sentences are listed once: most cells of a
-    large matrix share a few."""
+    """All that the page needs before a cell is opened. Sentences are listed once, and so is what
+    cells say: most cells of a large matrix share a few."""
     sentences: dict[str, int] = {}
-    column_index = {column: n for n, column in enumerate(report.columns)}
+    kinds: dict[tuple[int, str, int, str, int], int] = {}
     rows = []
     for number, client in enumerate(report.clients):
-        cells: dict[str, list[Any]] = {}
-        for case in report.cases_of(client.row):
-            cells[str(column_index[case.column])] = [
+        cells: list[int] = []  # of each column, which of `kinds`; -1 where there is no case
+        for column in report.columns:
+            case = report.case(client.row, column)
+            if case is None:
+                cells.append(-1)
+                continue
+            kind = (
                 GRADES.index(case.grade),
                 case.outcome or "",
                 sentences.setdefault(case.sentence, len(sentences)),
                 case.connection or "",
                 int(case.unstable) + 2 * int(case.under_embargo),
-            ]
-        rows.append(_client(client) | {"block": f"evidence-{number}", "cells": cells})
+            )
+            cells.append(kinds.setdefault(kind, len(kinds)))
+        newest = report.is_newest(client.row)
+        more = {"block": f"evidence-{number}", "newest": newest, "cells": cells}
+        rows.append(_client(client) | more)
     shown = {column.scenario for column in report.columns}
     result = {
         "grades": {g: {"sign": w.sign, "meaning": w.meaning} for g, w in GRADE_WORDS.items()},
@@ -52,7 +59,11 @@ def data(report: Report) -> dict[str, Any]:
         "classes": CLASS_WORDS,
         "byteClasses": BYTE_CLASS_WORDS,
         "sentences": list(sentences),
-        "columns": [{"key": column_key(c), "scenario": c.scenario} for c in report.columns],
+        "kinds": [list(kind) for kind in kinds],
+        "columns": [
+            {"key": column_key(c), "scenario": c.scenario, "transport": c.transport}
+            for c in report.columns
+        ],
         "scenarios": {s.id: _scenario(s) for s in report.scenarios.values() if s.id in shown},
         "requirements": {r.id: _requirement(r) for r in report.requirements.values()},
         "rows": rows,
@@ -109,8 +120,8 @@ def _client(client: Client) -> dict[str, Any]:
     }
 
 
-PAGE_OCTETS = 15_000_000  # what a page may weigh
-CELL_OCTETS = 170  # of the table and the data, for each cell; measured, as the next
+PAGE_OCTETS = 10_000_000  # what a page may weigh
+CELL_OCTETS = 40  # of the data, for each cell; measured, as the next
 EVIDENCE_OCTETS = 800  # of the packed evidence of a cell
 LEAST_WITH_EVIDENCE = 2000
 

@@ -4,6 +4,8 @@
 "use strict";
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
+// Cells that say the same are listed once.
+for (const row of DATA.rows) row.cells = row.cells.map((kind) => DATA.kinds[kind]);
 const ROWS = new Map(DATA.rows.map((row) => [row.key, row]));
 const COLUMNS = new Map(DATA.columns.map((column, index) => [column.key, index]));
 const SVG = "http://www.w3.org/2000/svg";

@@ -2,10 +2,41 @@
 
 const TABLE = document.querySelector("table");
 const TABLE_ROWS = [...TABLE.querySelectorAll("tr[data-column]")];
-const LINKS = [...TABLE.querySelectorAll("tr[data-column] td a")];
+const HEADS = TABLE.tHead.rows[1].cells;
 const FEW_SCENARIOS = 60; // more start with their families closed: an overview first
-let current = LINKS[0] || null;
-for (const link of LINKS) if (link !== current) link.tabIndex = -1;
+let current = null;
+for (const link of TABLE.querySelectorAll("tr[data-column] td a")) {
+  if (current) link.tabIndex = -1;
+  else current = link;
+}
+
+// A large page brings only the names of its scenarios; the cells are made when they are looked at.
+function fill(tr) {
+  if (tr.cells.length > 1) return;
+  const index = COLUMNS.get(tr.dataset.column);
+  tr.append(...DATA.rows.map((row, r) => {
+    const cell = cellOf(row, index);
+    const first = HEADS[r].classList.contains("first") ? " first" : "";
+    if (!cell) return el("td", { class: `none${first}` });
+    const bad = ["poisoned", "broken"].includes(cell.connection) ? cell.connection : "";
+    const link = el("a", {
+      href: address(row.key, tr.dataset.column), tabindex: "-1",
+      "aria-label": [cell.grade, bad, cell.unstable ? "unstable" : ""].filter(Boolean).join(", "),
+    }, DATA.grades[cell.grade].sign);
+    return el("td", { class: `g-${cell.grade} ${bad}${cell.unstable ? " unstable" : ""}${first}` }, link);
+  }));
+}
+
+function firstSeen() {
+  for (const tr of TABLE_ROWS) {
+    if (tr.hidden) continue;
+    for (const td of tr.cells) {
+      const link = td.querySelector("td > a");
+      if (seen(link)) return link;
+    }
+  }
+  return null;
+}
 
 function cellLink(scenario, client) {
   const td = TABLE_ROWS[scenario] && TABLE_ROWS[scenario].cells[client + 1];
@@ -88,12 +119,16 @@ function filter() {
   const form = new FormData(filters);
   const grades = new Set(form.getAll("grade"));
   const words = (name) => String(form.get(name) || "").trim().toLowerCase();
-  const [client, scenario, language, family] = ["client", "scenario", "language", "family"].map(words);
-  const clients = DATA.rows.map((row) => (!language || row.language.toLowerCase() === language)
+  const [client, scenario, language, family, transport] = ["client", "scenario", "language", "family", "transport"].map(words);
+  // Who asks for a client by name wants all of its versions.
+  const older = form.has("older") || Boolean(client);
+  const clients = DATA.rows.map((row) => (older || row.newest)
+    && (!language || row.language.toLowerCase() === language)
     && (!client || `${row.name} ${row.key}`.toLowerCase().includes(client)));
   const scenarios = DATA.columns.map((column) => {
     const known = DATA.scenarios[column.scenario];
     return (!family || known.family.toLowerCase() === family)
+      && (!transport || column.transport === transport)
       && (!scenario || `${column.key} ${known.title}`.toLowerCase().includes(scenario));
   });
   const matches = (row, index) => Boolean(row.cells[index])
@@ -117,12 +152,13 @@ function apply(clientOn, scenarioOn, matches, opened) {
   TABLE_ROWS.forEach((tr, c) => {
     const body = tr.parentNode;
     tr.hidden = !scenarioOn[c] || (!opened && closed.has(body.dataset.family));
+    if (!tr.hidden) fill(tr);
     clientOn.forEach((on, r) => {
-      const td = tr.cells[r + 1];
       const match = !matches || matches(DATA.rows[r], c);
-      td.hidden = !on;
-      td.classList.toggle("dim", !match);
       if (on && scenarioOn[c] && match && DATA.rows[r].cells[c]) cells += 1;
+      if (tr.hidden) return;
+      tr.cells[r + 1].hidden = !on;
+      tr.cells[r + 1].classList.toggle("dim", !match);
     });
   });
   for (const body of TABLE.tBodies) {
@@ -132,10 +168,9 @@ function apply(clientOn, scenarioOn, matches, opened) {
     clientOn.forEach((on, r) => { rows[0].cells[r + 1].hidden = !on; });
     rows[0].querySelector("button").setAttribute("aria-expanded", String(opened || !closed.has(body.dataset.family)));
   }
-  const names = TABLE.tHead.rows[1].cells;
   const perLanguage = new Map();
   DATA.rows.forEach((row, r) => {
-    names[r].hidden = !clientOn[r];
+    HEADS[r].hidden = !clientOn[r];
     perLanguage.set(row.language, (perLanguage.get(row.language) || 0) + (clientOn[r] ? 1 : 0));
   });
   for (const th of TABLE.tHead.rows[0].querySelectorAll("[data-language]")) {
@@ -147,7 +182,7 @@ function apply(clientOn, scenarioOn, matches, opened) {
   document.getElementById("shown").textContent =
     `Shown: ${count(clientOn)} of ${clientOn.length} clients, ${count(scenarioOn)} of ${scenarioOn.length} scenarios, ${cells} cells.`;
   if (!seen(current)) {
-    const next = LINKS.find(seen);
+    const next = firstSeen();
     if (next) { if (current) current.tabIndex = -1; current = next; next.tabIndex = 0; }
   }
 }

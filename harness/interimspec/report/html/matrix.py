@@ -35,6 +35,12 @@ def section(report: Report) -> Html:
         ),
         _filters(report),
         _legend(report),
+        el(
+            "noscript",
+            el("p", "Only families are shown: without its script a page this large has no cells."),
+        )
+        if _is_large(report)
+        else None,
         el("p", id="shown", class_="small", role="status"),
         el(
             "div",
@@ -48,9 +54,19 @@ def section(report: Report) -> Html:
     )
 
 
+#: Of more cells the table holds none; the script makes those of a family when it is opened.
+LARGE = 12_000
+
+
+def _is_large(report: Report) -> bool:
+    return len(report.cases) > LARGE
+
+
 def _filters(report: Report) -> Html:
     counts = summary.totals(report)
     languages = sorted({client.language for client in report.clients}, key=str.lower)
+    transports = sorted({column.transport for column in report.columns})
+    older = sum(not report.is_newest(client.row) for client in report.clients)
     grades = [
         el(
             "label",
@@ -67,6 +83,14 @@ def _filters(report: Report) -> Html:
         el("label", "Scenario ", el("input", type="search", name="scenario", disabled=True)),
         el("label", "Language ", _select("language", languages)),
         el("label", "Family ", _select("family", report.families())),
+        el("label", "Transport ", _select("transport", transports)) if transports[1:] else None,
+        el(
+            "label",
+            el("input", type="checkbox", name="older", value="yes", disabled=True),
+            f"older versions ({older})",
+        )
+        if older
+        else None,
         el("fieldset", el("legend", "Only with"), grades),
         el("button", "Show all", type="reset", disabled=True),
         el("button", "Open all families", type="button", id="open-all", disabled=True),
@@ -154,6 +178,7 @@ def _client_head(client: Client, first: bool) -> Html:
         " ",
         el("span", version, class_="version"),
         href=address(row_key(client.row)),
+        title=f"{client.title} {version}",
     )
     return el("th", link, scope="col", class_="first" if first else None)
 
@@ -207,7 +232,7 @@ def _scenario_row(report: Report, column: ColumnId, firsts: set[RowId]) -> Html:
     )
     cells = [
         _cell(row_key(client.row), column, report.case(client.row, column), client.row in firsts)
-        for client in report.clients
+        for client in ([] if _is_large(report) else report.clients)
     ]
     return el("tr", name, cells, data_column=key)
 

@@ -10,6 +10,7 @@ markup made from strings (`require-trusted-types-for`).
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
@@ -79,7 +80,7 @@ def _header(report: Report, local: bool) -> list[Html | None]:
     when = dates[0] if len(dates) == 1 else " to ".join(dates[:1] + dates[-1:])
     embargoed = sum(case.under_embargo for case in report.cases.values())
     facts = [
-        count_of(len(report.clients), "client"),
+        report.who(),
         report.asked(),
         count_of(len(report.cases), "case"),
         f"interimspec {versions}" if versions else "",
@@ -112,19 +113,28 @@ def _partial(run: str, because: str) -> Html:
 
 
 def _headline(report: Report) -> Html:
-    standings = summary.standings(report)
+    standings = [s for s in summary.standings(report) if report.is_newest(s.client.row)]
+    standings.sort(key=lambda s: s.client.row.sort_key())
+    older = len(report.clients) - len(standings)
     groups = {b: [s for s in standings if s.bucket == b] for b in summary.BUCKETS}
     total = len(standings)
     survivors = len(groups["survives"])
-    sentences = [f"{survivors} of {count_of(total, 'client')} survive 102 Processing."]
+    every = count_of(total, "client")
+    if any(s.client.row.variant for s in standings):
+        every += " and variants"
+    sentences = [f"{survivors} of {every} survive 102 Processing."]
     if survivors == 1:
-        sentences = [f"1 of {count_of(total, 'client')} survives 102 Processing."]
+        sentences = [f"1 of {every} survives 102 Processing."]
     if groups["fails"]:
         n = len(groups["fails"])
         sentences.append(f"{n} {'does' if n == 1 else 'do'} not.")
     if groups["poisoned"]:
         n = len(groups["poisoned"])
         sentences.append(f"{n} {'hands' if n == 1 else 'hand'} out wrong answers.")
+    note = None
+    if older:
+        words = f"This counts the newest version of each. The matrix has {older} older ones."
+        note = el("p", words, class_="small")
     cards = [
         _card(bucket, groups[bucket])
         for bucket in ("survives", "fails", "poisoned", "undecided")
@@ -134,9 +144,13 @@ def _headline(report: Report) -> Html:
         "section",
         el("h2", "Who survives 102?"),
         el("p", " ".join(sentences), class_="answer"),
+        note,
         el("div", cards, class_="cards"),
         class_="headline",
     )
+
+
+_LONG = 24  # more names scroll within their card, so that the matrix is not pages away
 
 
 def _card(bucket: str, members: list[summary.Standing]) -> Html:
@@ -144,7 +158,7 @@ def _card(bucket: str, members: list[summary.Standing]) -> Html:
         "article",
         el("h3", el("span", str(len(members)), class_="n"), " ", summary.BUCKET_TITLES[bucket]),
         el("p", summary.BUCKET_MEANINGS[bucket], class_="small"),
-        el("ul", (_chip(s) for s in members), class_="chips"),
+        el("ul", (_chip(s) for s in members), class_="chips long" if members[_LONG:] else "chips"),
         class_=f"card b-{bucket}",
     )
 
@@ -166,6 +180,7 @@ def _chip(standing: summary.Standing) -> Html:
     return el("li", el("a", client_name(client), href=target), extra)
 
 
+_LISTED = 600  # findings that the page writes out; of more it says how many each client has
 _OPEN_UP_TO = 15  # findings of one client that are shown without being asked for
 
 
@@ -186,6 +201,8 @@ def _by_client(report: Report, cases: list[Case], open_up_to: int) -> list[Html]
     for case in cases:
         groups.setdefault(str(case.row), []).append(case)
     names = {str(client.row): client_name(client) for client in report.clients}
+    if len(cases) > _LISTED:
+        return [_counts_by_client(names, groups)]
     parts = []
     for key, found in groups.items():
         counts = Counter(case.grade for case in found)
@@ -205,6 +222,23 @@ def _by_client(report: Report, cases: list[Case], open_up_to: int) -> list[Html]
             )
         )
     return parts
+
+
+def _counts_by_client(names: Mapping[str, str], groups: Mapping[str, list[Case]]) -> Html:
+    """Where there are thousands, nobody reads a list of all: a client's own panel has them."""
+    rows = []
+    for found in groups.values():
+        row = found[0].row
+        counts = Counter(case.grade for case in found)
+        badges = [
+            [" ", el("span", el("b", GRADE_WORDS[g].sign), f" {counts[g]}", class_=f"badge g-{g}")]
+            for g in GRADES
+            if counts[g]
+        ]
+        name = names[str(row)]
+        rows.append(el("li", el("a", name, href=address(row_key(row))), badges))
+    hint = el("p", "Each client opens with all of its cells in words, worst first.", class_="small")
+    return el("div", hint, el("ul", rows, class_="chips"))
 
 
 def _case_list(cases: list[Case]) -> Html:
