@@ -158,6 +158,16 @@ static bool is_request_line(struct bytes head, struct bytes *method)
            version.data[1] == '.';
 }
 
+/* What no method can begin: nobody needs to wait for the end of such a line. */
+static bool has_no_method(struct bytes head)
+{
+    size_t len = 0;
+    while (len < head.len && !memchr(" \r\n", head.data[len], 3)) {
+        len++;
+    }
+    return len > 0 && !is_token(bytes_of(head.data, len));
+}
+
 /* A head that llhttp gave up on because of its method: an answer that names the method needs the
  * whole of it, so collect up to the empty line, unless the first line is no request line at all. */
 static void receive_odd(struct h1_request *request, struct bytes octets)
@@ -176,7 +186,8 @@ static void receive_odd(struct h1_request *request, struct bytes octets)
     } else if (starts_with(head, "PRI * HTTP/2.0\r\n")) {
         refuse(request, BAD_REQUEST_H2_PREFACE,
                "HTTP/2 with prior knowledge on a port that speaks HTTP/1.1", bytes_of(NULL, 0));
-    } else if (has_line && !is_request_line(head, &method)) {
+    } else if ((has_line && !is_request_line(head, &method)) ||
+               (has_no_method(head) && (head.len > 1 || head.data[0] != 0x16))) {
         refuse_malformed(request, "not a request line");
     } else if (memmem(head.data, head.len, "\r\n\r\n", 4) ||
                memmem(head.data, head.len, "\n\n", 2)) {

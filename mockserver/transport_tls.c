@@ -13,8 +13,7 @@
 #include "xmalloc.h"
 
 enum {
-    RECORD_OCTETS = 16384,   /* of a record's content, RFC 8446 5.1 */
-    HANDSHAKE_RECORD = 0x16, /* the first octet of every TLS connection */
+    RECORD_OCTETS = 16384, /* of a record's content, RFC 8446 5.1 */
     SERVER_NAME_MAX = 255,
 };
 
@@ -174,7 +173,13 @@ static enum io_status status_of(struct tls_session *tls, int error)
 
 /* ---- the handshake ---- */
 
-/* Whether the client speaks TLS at all; GnuTLS would swallow what it says instead. */
+/* As a request or the preface of HTTP/2 may begin, and no record. */
+static bool is_text(unsigned char octet)
+{
+    return (octet >= ' ' && octet < 0x7f) || octet == '\r' || octet == '\n';
+}
+
+/* Whether the client speaks plain text; GnuTLS would swallow it. */
 static enum io_status look(struct transport *transport)
 {
     struct tls_session *tls = transport->tls;
@@ -187,7 +192,7 @@ static enum io_status look(struct transport *transport)
         return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_RESET;
     }
     tls->was_looked_at = true;
-    if (first != HANDSHAKE_RECORD) {
+    if (is_text(first)) {
         tls->failure = (struct tls_failure){.reason = "plain text on a port that speaks TLS",
                                             .is_plain_text = true};
         return IO_RESET;

@@ -192,6 +192,9 @@ static void test_other_protocols(void **state)
     (void)state;
     reads("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "bad h2 \n");
     reads("\x16\x03\x01\x02", "bad tls \n");
+    reads("\x16\x04", "bad malformed \n");
+    reads("\x15\x03\x01", "bad malformed \n");
+    reads("\x80\x2e\x01", "bad malformed \n");
 }
 
 static void test_too_large(void **state)
