@@ -354,6 +354,19 @@ def test_the_request_sent_again_was_read_as_content_of_itself() -> None:
     assert {"rule": "G3"} in verdict.reasons
 
 
+def test_content_that_stands_in_a_field_by_accident_did_not_come_twice() -> None:
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request("POST", body=b"go", fields=[("User-Agent", "got (go)")])
+    conn.head(first, 102, t=2)
+    conn.answer(first, 200, OWN, t=50)
+    content = conn.probe(60)
+    told = Teller(method="POST", body=b"go").ok("main", 200, OWN, at=51)
+    told.ok("probe", 200, content, started=59, at=61)
+    verdict = verdict_of(wire, told, Question(request=Request("POST")))
+    assert verdict.facts["request_body"] == "once"
+
+
 def test_content_came_twice_and_stood_where_a_request_should() -> None:
     body = b'{"order": 1, "count": 2}'
     wire = Wire()

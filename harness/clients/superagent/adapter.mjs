@@ -19,7 +19,10 @@ function start(request, agents) {
     }
     // Content as octets, whatever its type.
     call.responseType('blob');
-    return request.body ? call.send(request.body) : call;
+    if (!request.body) return call;
+    // Text of a type that it serializes is sent as it is; of a Buffer it would make an object's JSON.
+    const isJson = /[/+]json/i.test(request.headerObject()['Content-Type'] ?? '');
+    return call.send(isJson ? request.body.toString() : request.body);
 }
 
 async function send(request, report, agents) {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ..transcript import Exchange, sha256
+from ..transcript import Connection, Exchange, sha256
 from .delivered import Delivery
 from .inputs import CLOCK_TOLERANCE_MS, Case, asks_again
 
@@ -177,9 +177,22 @@ def _twice(case: Case) -> bool:
         return any(exchange.body_length == 2 * len(case.body) for exchange in case.chain)
     for connection in case.main_connections:
         carriers = sum(exchange.conn == connection.number for exchange in case.chain)
-        if connection.client_octets.count(case.body) > carriers:
+        if sum(part.count(case.body) for part in _outside_heads(case, connection)) > carriers:
             return True
     return False
+
+
+def _outside_heads(case: Case, connection: Connection) -> Iterator[bytes]:
+    """What the client sent on a connection but for the heads of its requests: short content may
+    stand in a field by accident, as "go" does in "User-Agent: got"."""
+    at = 0
+    for exchange in sorted(
+        (one for one in case.transcript.exchanges if one.conn == connection.number),
+        key=lambda one: one.offset,
+    ):
+        yield connection.received_between(at, exchange.offset)
+        at = exchange.offset + exchange.head_length
+    yield connection.received_between(at)
 
 
 # ---------------------------------------------------------------- the rest
