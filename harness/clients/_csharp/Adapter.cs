@@ -84,18 +84,42 @@ namespace Interimspec
             }
             else
             {
-                using (ISession session = Open(plan))
-                {
-                    double begun = NowMs();
-                    foreach (Request request in plan.Requests)
-                    {
-                        int wait = (int)Math.Ceiling(begun + request.NotBeforeMs - NowMs());
-                        if (wait > 0) Thread.Sleep(wait);
-                        SendOne(session, request, new Report(this, plan, request, (bool)can["phases"]));
-                    }
-                }
+                using (ISession session = Open(plan)) SendAll(session, plan);
             }
             Put(new Event { { "event", "done" }, { "plan", plan.Id } });
+        }
+
+        // A request that another one is to run beside gets a thread; all others use this one.
+        void SendAll(ISession session, Plan plan)
+        {
+            double begun = NowMs();
+            var beside = new List<Thread>();
+            for (int i = 0; i < plan.Requests.Count; i++)
+            {
+                Request request = plan.Requests[i];
+                if (!request.StartsWithPrevious) Join(beside);
+                int wait = (int)Math.Ceiling(begun + request.NotBeforeMs - NowMs());
+                if (wait > 0) Thread.Sleep(wait);
+                var report = new Report(this, plan, request, (bool)can["phases"]);
+                if (i + 1 < plan.Requests.Count && plan.Requests[i + 1].StartsWithPrevious)
+                {
+                    // What is not told ends the process here as well, as exceptions of threads do.
+                    var thread = new Thread(() => SendOne(session, request, report));
+                    beside.Add(thread);
+                    thread.Start();
+                }
+                else
+                {
+                    SendOne(session, request, report);
+                }
+            }
+            Join(beside);
+        }
+
+        static void Join(List<Thread> running)
+        {
+            foreach (Thread one in running) one.Join();
+            running.Clear();
         }
 
         void SendOne(ISession session, Request request, Report report)
@@ -170,7 +194,9 @@ namespace Interimspec
             if (request.ExpectContinue && !Can("expect_continue")) return Missing("expect_continue", true);
             if (request.Pauses.Count > 0 && !(Can("body_stream") && request.Body != null))
                 return Missing("body_pause_ms", request.Pauses);
-            if (request.Start != "after-previous") return Missing("start", request.Start);
+            bool known = request.Start == "after-previous"
+                || (request.StartsWithPrevious && can.ContainsKey("concurrent"));
+            if (!known) return Missing("start", request.Start);
             return null;
         }
 

@@ -43,6 +43,7 @@ namespace Interimspec
         public readonly List<KeyValuePair<string, string>> Headers = new List<KeyValuePair<string, string>>();
         public readonly byte[] Body; // or null
         public readonly bool ExpectContinue;
+        internal bool StartsWithPrevious { get { return Start == "with-previous"; } }
         public bool HasPauses { get { return Pauses.Count > 0; } }
 
         internal Request(Plan plan, Dictionary<string, object> values)

@@ -67,7 +67,7 @@ public final class Main extends Adapter {
         return new Session() {
             @Override
             public void send(Request request, Report report) throws Exception {
-                Main.send(client, request, report);
+                Main.this.send(client, request, report);
             }
 
             @Override
@@ -77,7 +77,7 @@ public final class Main extends Adapter {
         };
     }
 
-    private static void send(CloseableHttpAsyncClient client, Request request, Report report)
+    private void send(CloseableHttpAsyncClient client, Request request, Report report)
             throws Exception {
         AsyncRequestBuilder builder = AsyncRequestBuilder.create(request.method)
                 .setUri(request.url);
@@ -91,8 +91,9 @@ public final class Main extends Adapter {
         context.setRequestConfig(config(request));
         Consumer consumer = new Consumer(report);
         client.execute(builder.build(), consumer, context, null).get();
-        report.response(consumer.head.getCode(), consumer.head.getReasonPhrase(),
-                fieldsOf(consumer.head));
+        // HTTP/2 has no reason phrase; getReasonPhrase() makes one up, and fails for odd codes.
+        report.response(consumer.head.getCode(),
+                onlyHttp2 ? null : consumer.head.getReasonPhrase(), fieldsOf(consumer.head));
         report.body(consumer.content.toByteArray(), consumer.content.size());
     }
 

@@ -6,6 +6,7 @@ import com.linecorp.armeria.client.ClientFactoryBuilder;
 import com.linecorp.armeria.client.InvalidResponseException;
 import com.linecorp.armeria.client.ResponseTimeoutException;
 import com.linecorp.armeria.client.WebClient;
+import com.linecorp.armeria.common.AggregatedHttpResponse;
 import com.linecorp.armeria.common.ClosedSessionException;
 import com.linecorp.armeria.common.HttpData;
 import com.linecorp.armeria.common.HttpHeaders;
@@ -26,23 +27,26 @@ import java.util.concurrent.CompletableFuture;
 import org.reactivestreams.Subscriber;
 import org.reactivestreams.Subscription;
 
-/** Armeria's WebClient. */
+/** Armeria's WebClient; with `--stream` responses are taken as they come. */
 public final class Main extends Adapter {
-    private Main() {
+    private final boolean streams;
+
+    private Main(boolean streams) {
         super("armeria", versionOf(WebClient.class));
+        this.streams = streams;
         layer("netty-codec-http", versionOf(io.netty.handler.codec.http.HttpHeaders.class));
         can("http", List.of("1.1", "2"));
         can("tls", true);
         can("timers", List.of("connect_ms", "total_ms"));
         can("interim", "fields");
-        can("phases", true);
+        can("phases", streams);
         canConcurrently();
         // HttpMethod is an enumeration.
         can("methods", List.of("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"));
     }
 
     public static void main(String[] args) throws Exception {
-        new Main().run();
+        new Main(Arrays.asList(args).contains("--stream")).run();
     }
 
     @Override
@@ -59,7 +63,7 @@ public final class Main extends Adapter {
         return new Session() {
             @Override
             public void send(Request request, Report report) throws Exception {
-                Main.send(client, plan, request, report);
+                Main.this.send(client, plan, request, report);
             }
 
             @Override
@@ -75,7 +79,7 @@ public final class Main extends Adapter {
                 + (url.startsWith("https:") ? url.substring(5) : "c" + url.substring(4));
     }
 
-    private static void send(WebClient shared, Plan plan, Request request, Report report)
+    private void send(WebClient shared, Plan plan, Request request, Report report)
             throws Exception {
         RequestHeadersBuilder head = RequestHeaders.builder(
                 HttpMethod.valueOf(request.method), target(plan, request.url));
@@ -87,9 +91,31 @@ public final class Main extends Adapter {
         WebClient client = request.timer("total_ms") == null ? shared
                 : WebClient.builder().factory(shared.options().factory())
                         .responseTimeoutMillis(request.timer("total_ms")).build();
+        if (!streams) {
+            tell(client.execute(message).aggregate().get(), report);
+            return;
+        }
         Answer answer = new Answer(report);
         client.execute(message).subscribe(answer);
         answer.over.get();
+    }
+
+    private static void tell(AggregatedHttpResponse response, Report report) {
+        for (ResponseHeaders head : response.informationals()) {
+            report.interim(head.status().code(), fields(head));
+        }
+        report.response(response.status().code(), null, fields(response.headers()));
+        report.body(response.content().array(), response.content().length());
+    }
+
+    private static List<Object> fields(HttpHeaders head) {
+        List<Object> fields = new ArrayList<>();
+        head.forEach((name, value) -> {
+            if (name.charAt(0) != ':') {
+                fields.add(Arrays.asList(name.toString(), value));
+            }
+        });
+        return fields;
     }
 
     /** Takes what the client hands over, as it comes. */
@@ -130,16 +156,6 @@ public final class Main extends Adapter {
         @Override
         public void onComplete() {
             over.complete(null);
-        }
-
-        private static List<Object> fields(HttpHeaders head) {
-            List<Object> fields = new ArrayList<>();
-            head.forEach((name, value) -> {
-                if (name.charAt(0) != ':') {
-                    fields.add(Arrays.asList(name.toString(), value));
-                }
-            });
-            return fields;
         }
     }
 

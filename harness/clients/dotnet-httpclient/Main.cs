@@ -24,7 +24,7 @@ sealed class DotNetHttpClient : Adapter
             Runtime(),
             "{\"http\":" + HttpVersions + ",\"tls\":" + Tls + ",\"proxy\":true,\"timers\":[\"total_ms\"],"
                 + "\"phases\":" + (completion == HttpCompletionOption.ResponseHeadersRead ? "true" : "false")
-                + ",\"expect_continue\":true,\"body_stream\":true}")
+                + ",\"expect_continue\":true,\"body_stream\":true,\"concurrent\":true}")
     {
         this.completion = completion;
         Layer(OnMono ? "mono" : ".NET", Runtime());
@@ -67,7 +67,10 @@ sealed class DotNetHttpClient : Adapter
 
     protected override string KindOf(Exception error)
     {
-        if (error is OperationCanceledException) return "timeout";
+        // Since .NET 5 a timer that has passed is told by a TimeoutException inside.
+        if (error is OperationCanceledException)
+            return !Modern || error.InnerException is TimeoutException || error.Data.Contains(OwnTimer)
+                ? "timeout" : "other";
         string reason = HttpRequestErrorOf(error) ?? (error.InnerException == null ? null : HttpRequestErrorOf(error.InnerException));
         switch (reason)
         {
@@ -85,6 +88,15 @@ sealed class DotNetHttpClient : Adapter
         }
         // Before .NET 8 what is wrong with an answer has no type of its own.
         return socket ?? (error.InnerException == null ? "protocol" : null);
+    }
+
+    const string OwnTimer = "own timer";
+
+    // A filter of exceptions that catches none: notes that the token of the request has passed.
+    static bool Note(OperationCanceledException error, CancellationToken token)
+    {
+        if (token.IsCancellationRequested) error.Data[OwnTimer] = true;
+        return false;
     }
 
     // Since .NET 8; asked for by name, as the one compiler at hand cannot read that runtime's metadata.
@@ -139,7 +151,8 @@ sealed class DotNetHttpClient : Adapter
             using (HttpRequestMessage message = Message(request))
             {
                 if (total != null && total != shared) own.CancelAfter(total.Value);
-                Exchange(message, own.Token, report);
+                try { Exchange(message, own.Token, report); }
+                catch (OperationCanceledException error) when (Note(error, own.Token)) { throw; }
             }
         }
 
