@@ -120,9 +120,7 @@ class Engine:
         self._heartbeat = Heartbeat()
         self._judges = JudgePool(catalogue.path, settings.judges)
         self._runner = CaseRunner(server, catalogue, self._heartbeat, folder, self._judges)
-        self._proofs = (
-            Proofs(server.control, catalogue, settings.scratch) if settings.prove else None
-        )
+        self._proofs = Proofs(server, catalogue, settings.scratch) if settings.prove else None
         self._starts = asyncio.Semaphore(settings.starts)
         self._pending: dict[str, deque[Case]] = {}
         self._rest: dict[str, float] = {}

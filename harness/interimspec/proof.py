@@ -15,14 +15,17 @@ import secrets
 from pathlib import Path
 
 from interimspec import VERSION, control_table, controls, paths
+from interimspec.case_runner import AnyServer
 from interimspec.catalogue import Catalogue
 from interimspec.clients import Row
-from interimspec.control import Control, Refused, ServerGone
+from interimspec.control import Refused, ServerGone
 from interimspec.control_table import CONTROLS
 from interimspec.controls import AdapterPlayer, ControlResult, run_controls
 from interimspec.install import Environment
 
 AT_ONCE = 4
+#: So often the server may die under the controls of a row before it is one of them that kills it.
+SERVER_DEATHS = 3
 
 #: The one problem of a client that speaks HTTP/2 over TLS alone. No manifest says so; its adapter
 #: refuses every plan that asks for it, before any request.
@@ -32,8 +35,8 @@ NO_PRIOR_KNOWLEDGE = "HTTP/2 without TLS"
 class Proofs:
     """The controls of each row over each transport, played at most once per run."""
 
-    def __init__(self, control: Control, catalogue: Catalogue, scratch: Path) -> None:
-        self._control = control
+    def __init__(self, server: AnyServer, catalogue: Catalogue, scratch: Path) -> None:
+        self._server = server
         self._scratch = scratch
         self._width = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[tuple[str, str], asyncio.Task[tuple[str, ...]]] = {}
@@ -42,8 +45,8 @@ class Proofs:
         self._possible = all(name in catalogue.by_id for name in named)
         texts = "".join(catalogue.by_id[name].sha256 for name in named) if self._possible else ""
         code = "".join(Path(str(one.__file__)).read_text() for one in (controls, control_table))
-        server = hashlib.sha256(paths.server_binary().read_bytes()).hexdigest()
-        self._base = "\n".join((VERSION, texts, code, server))
+        binary = hashlib.sha256(paths.server_binary().read_bytes()).hexdigest()
+        self._base = "\n".join((VERSION, texts, code, binary))
 
     async def problems(self, environment: Environment, transport: str) -> tuple[str, ...]:
         """What the row's controls found over a transport; nothing means that it may be judged."""
@@ -82,22 +85,28 @@ class Proofs:
     async def _play(
         self, environment: Environment, transport: str, names: tuple[str, ...]
     ) -> list[ControlResult]:
-        player = AdapterPlayer(environment, self._scratch)
-        token = "c" + secrets.token_hex(4)
-        try:
-            results = await run_controls(
-                environment.row,
-                self._control,
-                player,
-                transport=transport,
-                names=names,
-                token=token,
-            )
-        except (Refused, ServerGone) as error:
-            return [ControlResult("server", (str(error),))]
-        finally:
-            await asyncio.shield(player.close())
-        return [one for one in results if not one.passed]
+        failure = ""
+        for _ in range(SERVER_DEATHS):
+            player = AdapterPlayer(environment, self._scratch)
+            try:
+                results = await run_controls(
+                    environment.row,
+                    self._server.control,
+                    player,
+                    transport=transport,
+                    names=names,
+                    token="c" + secrets.token_hex(4),
+                )
+            except ServerGone as error:  # which is no fault of the adapter's
+                failure = str(error)
+                await self._server.wait_up()
+            except Refused as error:
+                return [ControlResult("server", (str(error),))]
+            else:
+                return [one for one in results if not one.passed]
+            finally:
+                await asyncio.shield(player.close())
+        return [ControlResult("server", (failure,))]
 
     def _note(self, row: Row, transport: str) -> Path:
         return paths.BUILD / "proved" / f"{row.id.replace('/', '_')}[{transport}]"

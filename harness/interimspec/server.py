@@ -172,9 +172,18 @@ class Server:
 
     async def wait_up(self) -> None:
         """Return when the server answers (again); raises ServerFault when it never will."""
-        await self._up.wait()
-        if self._given_up:
-            raise ServerFault(self._given_up)
+        until = time.monotonic() + READY_SECONDS + STOP_SECONDS
+        while True:
+            await self._up.wait()
+            if self._given_up:
+                raise ServerFault(self._given_up)
+            try:
+                await self.control.status()
+                return
+            except ServerGone:  # it has died, and the watcher has not seen it yet
+                if time.monotonic() > until:
+                    raise ServerFault("the mock server runs, and does not answer") from None
+                await asyncio.sleep(0.05)
 
     async def stop(self) -> None:
         """Stop it for good."""
