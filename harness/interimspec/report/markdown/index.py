@@ -94,16 +94,22 @@ def _short(report: Report) -> Iterator[str]:
         "of it first; what did well is shown.",
     }
     titles = {**summary.BUCKET_TITLES, "withheld": "Not public yet"}
-    found: dict[str, list[Client]] = {}
+    found: dict[str, list[str]] = {}
     for client in speakers(report):
-        found.setdefault(_bucket(summary.standing(report, client)), []).append(client)
+        standing = summary.standing(report, client)
+        name = client_link(client, _BASE)
+        if standing.bucket in ("fails", "poisoned"):
+            name += f" ({standing.served} of {standing.serve_cases})"
+        found.setdefault(_bucket(standing), []).append(name)
     for bucket in ("survives", "fails", "poisoned", "withheld", "undecided"):
         if bucket not in found:
             continue
-        names = ", ".join(client_link(client, _BASE) for client in found[bucket])
+        names = ", ".join(found[bucket])
         title = f"{_VERDICTS[bucket]} {titles[bucket]} ({len(found[bucket])})"
         yield f"- **{title.replace('**', '')}.** {meanings[bucket]}"
         yield f"  {names}"
+    yield ""
+    yield "In brackets: in so many of so many such exchanges the final response was delivered."
     yield ""
 
 
@@ -168,7 +174,9 @@ def _about_102(report: Report, client: Client, transport: str) -> str:
     standing = summary.standing(report, client, transport)
     if not standing.serve_cases and not standing.withheld:
         return ""
-    return f"{_VERDICTS[_bucket(standing)]} {standing.served} of {standing.serve_cases}"
+    hidden = f", {standing.withheld} not shown" if standing.withheld else ""
+    bucket = _VERDICTS[_bucket(standing)]
+    return f"{bucket} {standing.served} of {standing.serve_cases}{hidden}"
 
 
 def _since(report: Report, row: RowId, every: Mapping[RowId, summary.Standing]) -> str:
