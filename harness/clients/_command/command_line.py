@@ -55,7 +55,11 @@ def _launch(tool: Tool, plan: Any, requests: list[Any], folder: Path) -> Launch:
 
 def _timer_values(timer_ms: int) -> dict[str, str]:
     whole = math.ceil(timer_ms / 1000)
-    return {"seconds": f"{timer_ms / 1000:.3f}", "whole_seconds": str(whole)}
+    return {
+        "seconds": f"{timer_ms / 1000:.3f}",
+        "whole_seconds": str(whole),
+        "milliseconds": str(timer_ms),
+    }
 
 
 def _wait_values(wait_ms: int) -> dict[str, str]:
