@@ -430,3 +430,13 @@ def test_a_made_up_status_where_no_final_response_is_sent() -> None:
     wire.head(0, 2, ("x-progress", "10"), end=True)
     found = verdict(wire, told({"status": 200, "at": 5}), "malformed")
     assert (found.outcome, found.grade) == ("silent", "danger")
+
+
+@pytest.mark.parametrize("status", [10, 1020])
+def test_a_code_that_no_final_response_has_is_handed_over_for_all_to_see(status: int) -> None:
+    wire = H2Wire()
+    wire.request(0, 1)
+    wire.head(0, 2, (":status", str(status)))
+    wire.answer(0, 50, OWN)
+    found = verdict(wire, told({"status": status, "content": OWN, "at": 52}), "malformed")
+    assert (found.outcome, found.grade) == ("interim", "fail")

@@ -2,6 +2,7 @@
 package interimspec;
 
 import io.netty.channel.ConnectTimeoutException;
+import io.netty.handler.ssl.SslClosedEngineException;
 import io.vertx.core.Future;
 import io.vertx.core.MultiMap;
 import io.vertx.core.Vertx;
@@ -109,7 +110,10 @@ public final class Main extends Adapter {
         if (error instanceof TimeoutException || error instanceof ConnectTimeoutException) {
             return "timeout";
         }
-        return error instanceof HttpClosedException || error instanceof StreamResetException
-                ? "closed" : null;
+        // The TLS of a connection that is being closed, not a handshake that failed.
+        boolean closed = error instanceof HttpClosedException
+                || error instanceof StreamResetException
+                || error instanceof SslClosedEngineException;
+        return closed ? "closed" : null;
     }
 }
