@@ -394,3 +394,30 @@ def test_a_send_that_was_noted_late_does_not_make_a_connection_poisoned() -> Non
     told = Teller().ok("main", 200, OWN, at=101).ok("probe", 200, content, started=102, at=105)
     verdict = verdict_of(wire, told)
     assert (verdict.outcome, verdict.facts["connection"]) == ("final", "reused")
+
+
+@pytest.mark.parametrize("told_at", [2.5, 9.0])
+def test_a_tunnel_that_carries_the_probe_alone_is_the_probes(told_at: float) -> None:
+    """A tool tells of the first transfer when it has begun the second one, or before."""
+    wire = Wire()
+    conn = wire.connect()
+    conn.head(conn.request("CONNECT"), 102, t=2)
+    conn.client_closes(2.4)
+    conn = wire.connect(3)
+    conn.head(conn.request("CONNECT", t=4, visit=2), 200, t=5)
+    content = conn.probe(10)
+    told = Teller().failed("main", "closed", at=told_at)
+    told.ok("probe", 200, content, started=told_at, at=11)
+    verdict = verdict_of(wire, told)
+    assert (verdict.outcome, verdict.facts["connection"]) == ("error", "fresh")
+    assert verdict.facts["attempts"] == 1
+
+
+def test_a_tunnel_that_was_made_for_the_request_and_carries_the_next_is_used_again() -> None:
+    wire = Wire()
+    conn = wire.connect()
+    conn.head(conn.request("CONNECT"), 200, t=2)
+    conn.answer(conn.request(t=3), 200, OWN, t=4)
+    content = conn.probe(10)
+    told = Teller().ok("main", 200, OWN, at=5).ok("probe", 200, content, started=6, at=11)
+    assert verdict_of(wire, told).facts["connection"] == "reused"

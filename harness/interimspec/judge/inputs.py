@@ -151,14 +151,25 @@ class Case:
 
     @cached_property
     def chain(self) -> tuple[Exchange, ...]:
-        """The exchanges of the main request: redirects followed, challenges met, re-sendings. A
-        tunnel that is asked for when it is over is one for the probe."""
-        until = self.main.ended
+        """The exchanges of the main request: redirects followed, challenges met, re-sendings."""
         return tuple(
             e
             for e in self.transcript.exchanges
-            if e.resource != PROBE
-            and not (e.method == "CONNECT" and until is not None and e.at > until)
+            if e.resource != PROBE and not (e.method == "CONNECT" and self._tunnel_of_probe(e))
+        )
+
+    def _tunnel_of_probe(self, connect: Exchange) -> bool:
+        """Asked for when the main request is over, or carrying nothing but the probe: what a tool
+        tells of the end of a request may be read when it has begun the next."""
+        until = self.main.ended
+        if until is not None and connect.at > until:
+            return True
+        exchanges = self.transcript.exchanges
+        carried = [e for e in exchanges if e.conn == connect.conn and e.method != "CONNECT"]
+        return (
+            connect.number != exchanges[0].number
+            and bool(carried)
+            and all(e.resource == PROBE for e in carried)
         )
 
     @cached_property
