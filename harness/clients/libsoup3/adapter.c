@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * libsoup 3: one SoupSession per plan, used by its blocking calls.
+ * libsoup 3: one SoupSession per plan, used by its blocking calls. With --http2 HTTP/2 and nothing else.
  */
 #include <libsoup/soup.h>
 #include <stdlib.h>
@@ -138,8 +138,9 @@ static void play(const struct kit_plan *plan)
     g_object_unref(session);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    bool http2 = argc > 1 && strcmp(argv[1], "--http2") == 0;
     char version[32], glib[32];
     snprintf(version, sizeof version, "%u.%u.%u", soup_get_major_version(),
              soup_get_minor_version(), soup_get_micro_version());
@@ -149,14 +150,15 @@ int main(void)
         .name = "libsoup3",
         .version = version,
         .stack = {{"glib", glib}},
-        .can = {.http = "1.1",
+        .no_h2c = true,
+        .can = {.http = http2 ? "2" : "1.1",
                 .tls = true,
                 .proxy = true,
                 .timers = "read_ms",
                 .second_request = "pooled",
                 .not_before = true,
                 .interim = "fields",
-                .phases = true,
+                .phases = !http2,
                 .expect_continue = true},
         .play = play,
     };

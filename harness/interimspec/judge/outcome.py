@@ -60,9 +60,9 @@ def _died(case: Case) -> Outcome | None:
 
 
 def _interim_handed_over(case: Case) -> Outcome | None:
-    """O2: whatever came after: success, failure, silence. A code below 100 or of four digits is none
-    of a final response either, and as plain to see: a client that hands over an 099 or a 1020 is
-    judged alike."""
+    """O2: whatever came after: success, failure, silence. A code below 100 or of four digits is
+    none of a final response either, and as plain to see: a client that hands over an 099 or a 1020
+    is judged alike."""
     status = case.main.status
     if status is None or not (1 <= status <= 199 or status >= 1000):
         return None
