@@ -238,14 +238,20 @@ def test_every_example_is_of_a_client_and_says_how_to_run_it() -> None:
     files = sorted(EXAMPLES.iterdir())
     assert files
     for path in files:
-        assert path.stem in names, path
-        example = find_example(EXAMPLES, path.stem, "1.0")
+        client, _, variant = path.stem.partition("+")
+        assert client in names, path
+        assert not variant or variant in names[client].variants, path
+        example = find_example(EXAMPLES, client, "1.0", variant)
         assert example is not None
         if path.suffix == ".sh":
             assert '"$@"' in example.text or '"$url"' in example.text
-            assert names[path.stem].kind == "tool"
+            assert names[client].kind == "tool"
         else:
             assert example.command, path
         assert "SPDX" not in example.text
         assert "Run:" not in example.text
     assert find_example(EXAMPLES, "nobody", "1.0") is None
+    assert find_example(EXAMPLES, "http.rb", "1.0") != find_example(
+        EXAMPLES, "http.rb", "1.0", "persistent"
+    )
+    assert find_example(EXAMPLES, "requests", "1.0", "no-such-variant") is None

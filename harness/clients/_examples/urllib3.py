@@ -7,7 +7,7 @@ import urllib3
 with urllib3.PoolManager() as pool:
     for url in sys.argv[1:]:
         try:
-            response = pool.request("GET", url, retries=False, timeout=5)
+            response = pool.request("GET", url, timeout=5)
             print(url, response.status, response.data)
         except urllib3.exceptions.HTTPError as error:
             print(url, repr(error))

@@ -152,7 +152,7 @@ def _draft(
         evidence=evidence,
         script=script,
         no_script=no_script,
-        example=find_example(examples, row.client, row.version) if examples else None,
+        example=find_example(examples, row.client, row.version, row.variant) if examples else None,
         embargo=_embargo(entries, cause.cases),
     )
 

@@ -296,7 +296,8 @@ def _client_part(draft: Draft) -> Iterator[str]:
     arguments = addresses if method == "GET" or not same else f"{method} {addresses}"
     if example is None:
         told = f"2. Ask for <{_URL}/>" + (f" and then for <{_URL}/next>" if second else "")
-        yield f"{told}, with one client object, in its default configuration."
+        how = f"configured so: {draft.client.what}" if draft.client.what else "as it is by default"
+        yield f"{told}, with one client object, {escape_markdown(how)}."
     elif example.language == "sh":
         yield "2. Run the client, as it was run:"
         yield ""

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The client by itself: a few lines that use it as its adapter does, one file per client.
 
-harness/clients/_examples/<client>.<suffix>, of which the first comment line that begins with `Run:`
-is the command; `{version}` in it is the version that was tested. A program takes addresses, and
-asks for one after the other with one client object; where a line `Methods:` names some, the first
-argument may be one of them. What ends with .sh is the command itself.
+harness/clients/_examples/<client>.<suffix>, or <client>+<variant>.<suffix>. The first comment line
+that begins with `Run:` is the command; `{version}` in it is the version that was tested. A program
+takes addresses, and asks for one after the other with one client object; where a line `Methods:`
+names some, the first argument may be one of them. What ends with .sh is the command itself.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ class Example:
     methods: tuple[str, ...] = ("GET",)
 
 
-def find_example(folder: Path, client: str, version: str) -> Example | None:
-    """None where nobody has written one."""
-    for path in sorted(folder.glob(f"{client}.*")):
-        if path.stem == client:
+def find_example(folder: Path, client: str, version: str, variant: str = "") -> Example | None:
+    """None where nobody has written one: that of the default configuration would not show what was
+    found in a variant."""
+    name = f"{client}+{variant}" if variant else client
+    for path in sorted(folder.glob(f"{client}*")):
+        if path.stem == name:
             return _read(path, version)
     return None
 
