@@ -11,21 +11,6 @@
 
 enum { SMALLEST_CAP = 256 };
 
-struct bytes bytes_of_str(const char *text)
-{
-    return (struct bytes){text, strlen(text)};
-}
-
-bool bytes_equal(struct bytes a, struct bytes b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
-bool bytes_equal_str(struct bytes a, const char *text)
-{
-    return bytes_equal(a, bytes_of_str(text));
-}
-
 void buf_fini(struct buf *buf)
 {
     free(buf->data);
@@ -51,16 +36,6 @@ char *buf_reserve(struct buf *buf, size_t len)
     return buf->data + buf->end;
 }
 
-void buf_append_str(struct buf *buf, const char *text)
-{
-    buf_append(buf, text, strlen(text));
-}
-
-void buf_append_bytes(struct buf *buf, struct bytes bytes)
-{
-    buf_append(buf, bytes.data, bytes.len);
-}
-
 void buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list args;
@@ -74,6 +49,20 @@ void buf_printf(struct buf *buf, const char *format, ...)
     vsnprintf(room, (size_t)len + 1, format, again);
     va_end(again);
     buf->end += (size_t)len;
+}
+
+size_t buf_digits(uint64_t number, char digits[20])
+{
+    char reversed[20];
+    size_t len = 0;
+    do {
+        reversed[len++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    for (size_t i = 0; i < len; i++) {
+        digits[i] = reversed[len - 1 - i];
+    }
+    return len;
 }
 
 void buf_consume(struct buf *buf, size_t len)

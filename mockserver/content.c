@@ -11,15 +11,7 @@ static size_t exchange_digits(int64_t exchange, char *digits)
         digits[0] = '-';
         return 1;
     }
-    char reversed[24];
-    size_t len = 0;
-    for (uint64_t rest = (uint64_t)exchange; rest > 0 || len == 0; rest /= 10) {
-        reversed[len++] = (char)('0' + rest % 10);
-    }
-    for (size_t i = 0; i < len; i++) {
-        digits[i] = reversed[len - 1 - i];
-    }
-    return len;
+    return buf_digits((uint64_t)exchange, digits);
 }
 
 void content_append(struct buf *out, const struct bytes *parts, size_t count)

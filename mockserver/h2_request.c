@@ -35,14 +35,10 @@ static bool is_value(struct bytes value)
 
 static bool is_connection_specific(struct bytes name, struct bytes value)
 {
-    static const char *const names[] = {"connection", "proxy-connection", "keep-alive",
-                                        "transfer-encoding", "upgrade"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (bytes_equal_str(name, names[i])) {
-            return true;
-        }
-    }
-    return bytes_equal_str(name, "te") && !bytes_equal_str(value, "trailers");
+    return bytes_equal_str(name, "connection") || bytes_equal_str(name, "proxy-connection") ||
+           bytes_equal_str(name, "keep-alive") || bytes_equal_str(name, "transfer-encoding") ||
+           bytes_equal_str(name, "upgrade") ||
+           (bytes_equal_str(name, "te") && !bytes_equal_str(value, "trailers"));
 }
 
 static const char *take_pseudo(struct pseudo *pseudo, struct bytes name, struct bytes value)

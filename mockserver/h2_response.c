@@ -3,8 +3,6 @@
 
 #include <assert.h>
 #include <ctype.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -54,16 +52,17 @@ static void write_fields(struct buf *block, const struct fields *fields, const i
 
 static void write_status(struct buf *block, int64_t status)
 {
-    char text[24];
-    int len = snprintf(text, sizeof text, "%03" PRId64, status);
-    hpack_write(block, bytes_of_str(":status"), bytes_of(text, (size_t)len));
+    char text[2 + 20] = "00";
+    size_t len = buf_digits((uint64_t)status, text + 2);
+    size_t from = len < 3 ? len - 1 : 2; /* three digits at least */
+    hpack_write(block, bytes_of_str(":status"), bytes_of(text + from, len + 2 - from));
 }
 
 static void write_number(struct buf *block, const char *name, uint64_t number)
 {
-    char text[24];
-    int len = snprintf(text, sizeof text, "%" PRIu64, number);
-    hpack_write(block, bytes_of_str(name), bytes_of(text, (size_t)len));
+    char text[20];
+    size_t len = buf_digits(number, text);
+    hpack_write(block, bytes_of_str(name), bytes_of(text, len));
 }
 
 static void write_own_fields(struct buf *block, const struct place *place,
