@@ -20,7 +20,9 @@ class Failed < StandardError
   attr_reader :code
 
   def initialize(response)
-    @code = Ethon::Curl::EasyCode[response.return_code]
+    # A code that Ethon has no name for is left a number.
+    named = response.return_code
+    @code = named.is_a?(Integer) ? named : Ethon::Curl::EasyCode[named]
     super("#{response.return_code}: #{response.return_message}")
   end
 end
