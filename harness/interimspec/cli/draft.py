@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from interimspec import paths, run_folder
-from interimspec.draft.causes import Cause, causes_of, key_of, led_by
+from interimspec.draft.causes import EASIEST_FIRST, Cause, causes_of, key_of, led_by
 from interimspec.draft.document import Draft, render, title_of
 from interimspec.draft.example import find_example
 from interimspec.draft.replay import NoReplay, replay_of, script_of
@@ -94,10 +95,9 @@ def _find(arguments: argparse.Namespace) -> tuple[Path, str]:
             reverse=True,
         )
     for folder in folders:
-        _, records, _ = run_folder.read_run(folder)
         rows = {
             RowId(str(r["client"]), str(r["version"]), str(r.get("variant") or ""))
-            for r in records.values()
+            for r in _records(folder, arguments.client.partition("@")[0])
             if arguments.client in (str(r["client"]), run_folder.row_id_of(r))
             and arguments.scenario in (None, r["scenario"])
         }
@@ -112,6 +112,22 @@ def _find(arguments: argparse.Namespace) -> tuple[Path, str]:
     )
 
 
+def _records(folder: Path, client: str) -> Iterator[dict[str, Any]]:
+    """The cases of a client. A run may have hundreds of thousands of others, which are not read."""
+    named = json.dumps(client).encode()
+    try:
+        path = folder / run_folder.CASES if folder.is_dir() else folder
+        with path.open("rb") as file:
+            for line in file:
+                if named not in line or not line.endswith(b"\n"):
+                    continue
+                record = json.loads(line)
+                if record.get("kind") == "case":
+                    yield record
+    except (OSError, ValueError) as error:
+        raise ResultsFault(f"{folder}: cannot be read: {error}") from error
+
+
 def _cause_of(
     report: Report, row: RowId, causes: Sequence[Cause], scenario: str, transport: str | None
 ) -> Cause:
@@ -120,7 +136,7 @@ def _cause_of(
         cells = [case for case in cells if case.column.transport == transport]
         if not cells:
             raise UsageError(f"{row} has no result of {scenario} over {transport} in that run")
-    for case in cells:
+    for case in sorted(cells, key=lambda case: EASIEST_FIRST.index(case.column.transport)):
         if case.grade in FINDINGS:
             cause = next(one for one in causes if one.key == key_of(case))
             return led_by(cause, case)

@@ -16,7 +16,7 @@ from interimspec.report.model import FINDINGS, Case, Report, RowId, grade_rank
 _TAKEN = ("O2", "O5")
 # Of a final response that was delivered, this is what is wrong.
 _BESIDE = ("K2", "K3", "K5", "G3", "G4", "G6", "G7", "G8", "facts")
-_TRANSPORTS = ("h1", "h2c", "h1s", "h2", "h3")  # which is easiest to show
+EASIEST_FIRST = ("h1", "h2c", "h1s", "h2", "h3")  # transports, by how easy they are to show
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _order(report: Report, case: Case) -> tuple[object, ...]:
         case.class_ == "trait",
         grade_rank(case.grade),
         case.unstable,
-        _TRANSPORTS.index(case.column.transport),
+        EASIEST_FIRST.index(case.column.transport),
         not report.about_102(case),
         case.family != "single",
         # A pause says that nothing hangs on what comes in one segment.

@@ -80,6 +80,8 @@ def _outcome(case: Case, reasons: Mapping[str, Mapping[str, Any]]) -> str:
         return "reported success with a part of the content of the final response"
     if rule == "O12":
         return "reported success, and there was no such response"
+    if case.outcome == "final" and case.class_ == "malformed":
+        return "took a malformed response for a good one"
     return "handed over the final response" if case.outcome == "final" else case.outcome or ""
 
 
