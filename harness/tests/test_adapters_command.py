@@ -258,6 +258,24 @@ def test_a_command_with_a_url_is_told_by_its_exit_status(tmp_path: Path) -> None
     assert "HTTP Error 404" in bad["error"]["message"]
 
 
+SHOWS_102 = """
+import sys
+if "--version" in sys.argv:
+    print("GNU Wget2 1.0")
+for status in (301, 102):
+    print(f"HTTP response {status} [http://x/]", file=sys.stderr)
+"""
+
+
+def test_words_on_standard_error_may_show_the_status(tmp_path: Path) -> None:
+    manifest = str(CLIENTS / "wget2" / "client.toml")
+    command = [sys.executable, ADAPTER, manifest, "--program", script(tmp_path, SHOWS_102)]
+    main = {"name": "main", "method": "GET", "url": "http://127.0.0.1:9/main"}
+    run = drive(command, [plan(main)])
+    assert run.of("response")[0]["status"] == 102
+    assert run.end()["told"] == "ok"
+
+
 def test_a_second_request_is_a_process_of_its_own(tmp_path: Path) -> None:
     count = "import os, sys\nprint(os.getpid(), sys.argv[1])\n"
     main = {"name": "main", "method": "GET", "url": "http://127.0.0.1:9/main"}

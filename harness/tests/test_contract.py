@@ -8,6 +8,7 @@ import contextlib
 import secrets
 import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from interimspec import contract
 from interimspec.clients import Row, load_manifests, rows_of
 from interimspec.controls import AdapterPlayer
 from interimspec.install import Environment, ensure
+from interimspec.manifest import Deviation
 from interimspec.observation import plan_problem
 from interimspec.paths import BUILD
 
@@ -97,6 +99,20 @@ def test_a_timer_ends_the_wait_on_time(
 ) -> None:
     problems = contract.check_timer(make_row(), "read_ms", 1000, connects, events)
     assert (words is None and problems == []) or (words is not None and words in problems[0])
+
+
+def test_a_tool_that_ends_well_whatever_happened_ends_its_wait_by_the_timer(
+    make_row: MakeRow,
+) -> None:
+    row = make_row()
+    tool = replace(
+        row.manifest, controls={"silence": Deviation("exit status 0, always", {"told": ("ok",)})}
+    )
+    row = replace(row, manifest=tool)
+    assert contract.check_timer(row, "read_ms", 1000, 1, end(1100, told="ok")) == []
+    assert (
+        "after 0.30 of it" in contract.check_timer(row, "read_ms", 1000, 1, end(300, told="ok"))[0]
+    )
 
 
 def test_a_connection_to_the_full_port_stays_open() -> None:

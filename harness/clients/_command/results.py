@@ -295,10 +295,16 @@ class Exit(Reader):
         words = self._err.decode("utf-8", "replace").strip().splitlines()
         kind, status = self._said(words)
         if code == 0 and kind is None:
-            self.succeed(None, body)
+            self.succeed(self._shown(words), body)
         else:
             message = words[-1] if words else f"exit status {code}"
             self.fail(kind or self.told.kind(code), f"exit {code}", message, body, status)
+
+    def _shown(self, words: list[str]) -> int | None:
+        """The status that the tool's words show last, where they show one at all."""
+        pattern = self.tool.result.status
+        found = [match for line in words if pattern and (match := pattern.search(line))]
+        return int(found[-1]["status"]) if found else None
 
     def _said(self, words: list[str]) -> tuple[str | None, int | None]:
         """The first of `kinds` that any line holds, the last lines first; and a status it names."""

@@ -41,6 +41,7 @@ class Result:
     body: str = "stdout"  # where the content is: a {body} file, or standard output
     log: LogRules | None = None
     kinds: Kinds = ()  # "exit": words on standard error that tell an error's kind
+    status: re.Pattern[str] | None = None  # "exit": words that show the status of a success
 
 
 @dataclass(frozen=True)
@@ -137,8 +138,10 @@ def _read_result(table: Table) -> Result:
             kinds=_kinds(table),
         )
     kinds = _kinds(table) if kind == "exit" else ()
+    shows_status = kind == "exit" and "status" in table
+    status = _pattern(table, "status", "status") if shows_status else None
     table.finish()
-    return Result(kind, body, log, kinds)
+    return Result(kind, body, log, kinds, status)
 
 
 def _kinds(table: Table) -> Kinds:
