@@ -95,7 +95,8 @@ def plans_for(row: Row, peer: RawPeer) -> list[dict[str, Any]]:
     }
     if row.can.body_stream:
         more["paused"] = {"method": "POST", "body_b64": encoded, "body_pause_ms": [[4, 150]]}
-    plans = []
+    # The first request of a process may take long: a JVM loads and compiles for seconds.
+    plans = [plan(request(peer, "ok"), timers={timer: 10_000}, plan="warm-up")]
     for name in ANSWERS:
         if name == "probe" or (name == "paused" and name not in more):
             continue

@@ -24,7 +24,7 @@ SEEN = {
     "jetty-client-9": Seen(interim="answer"),
     "jetty-client-11": Seen(interim="unsteady"),
     "reactor-netty": Seen(follows=False, interim="answer"),
-    "vertx": Seen(interim="answer"),
+    "vertx": Seen(follows=False, interim="answer"),
 }
 ROWS = rows("Java")
 
