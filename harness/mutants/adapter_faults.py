@@ -82,6 +82,29 @@ def _reports_only_at_the_end(good: Any) -> type:
     return Reports
 
 
+@adapter_fault("tells-interims-last")
+def _tells_interims_last(good: Any) -> type:
+    class Tells(good):  # type: ignore[misc]
+        """Reads interim responses off the object that the final one came with, and tells them then:
+        nothing says any more whether they were shown in time."""
+
+        def play(self, plan: Mapping[str, Any]) -> None:
+            self.kept: list[dict[str, Any]] = []
+            super().play(plan)
+
+        def tell(self, event: str, **more: Any) -> None:
+            if event == "interim":
+                self.kept.append(more)
+                return
+            super().tell(event, **more)
+            if event == "response":
+                for interim in self.kept:
+                    super().tell("interim", **interim)
+                self.kept = []
+
+    return Tells
+
+
 @adapter_fault("passes-own-page")
 def _passes_own_page(good: Any) -> type:
     class Passes(good):  # type: ignore[misc]
