@@ -192,6 +192,44 @@ def test_the_script_plays_the_octets_at_their_times(tmp_path: Path) -> None:
     assert other.endswith(b"This is the answer to PUT /next.\n")
 
 
+def test_the_script_plays_frames_over_http2(tmp_path: Path) -> None:
+    head = "\0\0\5\1\4\0\0\0\1\x08\x03102"
+    final = "\0\0\1\1\5\0\0\0\1\x88"
+    settings, ack = "\0\0\0\4\0\0\0\0\0", "\0\0\0\4\1\0\0\0\0"
+    sends = [
+        {"t": 0.1, "bytes": settings, "due": 0.1},
+        {"t": 0.2, "bytes": ack, "due": 0.2},
+        {"t": 1.0, "bytes": head, "due": 1.0, "exchange": 0, "stream": 1},
+        {"t": 51.0, "bytes": final, "due": 51.0, "exchange": 0, "stream": 1},
+    ]
+    events = [{"t": 0.1, "conn": 1, "event": "accept"}]
+    events += [{"conn": 1, "event": "send", "len": len(str(s["bytes"])), **s} for s in sends[:2]]
+    events += [{"t": 1.0, "conn": 1, "exchange": 0, "event": "turn"}]
+    events += [{"conn": 1, "event": "send", "len": len(str(s["bytes"])), **s} for s in sends[2:]]
+    path = tmp_path / "server.py"
+    replay = replay_of({"transport": "h2c", "events": events})
+    path.write_text(script_of(replay, "A 102"), encoding="utf-8")
+    request = b"\0\0\3\1\5\0\0\0"
+    with subprocess.Popen([sys.executable, path, "0"], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            port = int(server.stdout.readline().split(":")[2].split("/")[0])
+            with closing(socket.create_connection(("127.0.0.1", port), timeout=20)) as client:
+                preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings.encode("latin-1")
+                client.sendall(preface + request + b"\1\x82\x86\x84")
+                with closing(client.makefile("rb")) as read:
+                    assert read.read(9) == settings.encode("latin-1")
+                    assert read.read(9) == ack.encode("latin-1")
+                    assert read.read(len(head)) == head.encode("latin-1")
+                    assert read.read(len(final)) == final.encode("latin-1")
+                    client.sendall(request + b"\3\x82\x86\x84")
+                    assert read.read(10) == b"\0\0\1\1\4\0\0\0\3\x88"
+                    length = int.from_bytes(read.read(9)[:3], "big")
+                    assert read.read(length).endswith(b"on stream 3.\n")
+        finally:
+            server.terminate()
+
+
 def test_what_was_due_at_once_is_one_write() -> None:
     events = transcript("single-102")["events"]
     first = next(event for event in events if event["event"] == "send")
@@ -211,7 +249,7 @@ def test_repeated_sends_are_not_written_out() -> None:
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"transport": "h2"}, "over TLS or HTTP/2"), ({"events": []}, "No request came")],
+    [({"transport": "h2"}, "over TLS"), ({"events": []}, "No request came")],
 )
 def test_what_a_script_cannot_show_is_said(change: dict[str, Any], words: str) -> None:
     with pytest.raises(NoReplay, match=words):

@@ -332,7 +332,8 @@ def expected(case: Case) -> str:
         "malformed": "the first request ends with an error",
     }.get(case.class_, "the first request ends with one clear answer or one clear error")
     if case.connection not in (None, "untested"):
-        good += ", and the second one with `This is the answer to GET /next.`"
+        what = "the request on stream 3" if case.column.transport == "h2c" else "GET /next"
+        good += f", and the second one with `This is the answer to {what}.`"
     return f"What should happen: {good}. What the client did: {escape_markdown(words_of(case))}."
 
 

@@ -3,7 +3,8 @@
 
 It plays the octets of the recorded exchange to every request for `/`, at the recorded times, and
 answers every other request with a 200 that names it; so an answer that a client takes for that of
-another request is seen for what it is.
+another request is seen for what it is. On HTTP/2 without TLS (prior knowledge) it plays the frames
+of the first stream.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ Json = Mapping[str, Any]
 DEFAULT_PORT = 8102
 _OCTETS_LIMIT = 16_000  # more is no reading matter
 _LINE = 72
+_FIRST_STREAM = 1
+_SETTINGS_ACK = b"\0\0\0\x04\x01\0\0\0\0"
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Replay:
     steps: tuple[Step, ...]
     end: str  # "", "fin" or "rst"
     end_after_ms: float
+    http2: bool = False
 
 
 class NoReplay(Exception):
@@ -42,10 +46,9 @@ class NoReplay(Exception):
 
 def replay_of(transcript: Json) -> Replay:
     """The first exchange of a case, as it was played. NoReplay where a script would not do."""
-    if transcript.get("transport") != "h1":
-        raise NoReplay(
-            "It was found over TLS or HTTP/2, which plain sockets do not show; interimspec does."
-        )
+    if transcript.get("transport") not in ("h1", "h2c"):
+        raise NoReplay("It was found over TLS, which plain sockets do not speak; interimspec does.")
+    http2 = transcript["transport"] == "h2c"
     events = list(transcript.get("events") or ())
     first = next((event for event in events if event.get("event") == "turn"), None)
     if first is None:
@@ -61,15 +64,19 @@ def replay_of(transcript: Json) -> Replay:
         if event.get("event") != "send":
             continue
         if event.get("exchange") == exchange:
+            if http2 and event.get("stream") != _FIRST_STREAM:
+                raise NoReplay("Its frames are for a stream that the next client may not use.")
             steps.append(_step(event, turn))
         elif event.get("exchange") is None and float(event["t"]) <= turn:
-            greeting.append(_step(event, opened))
+            step = _step(event, opened)
+            if step.octets != _SETTINGS_ACK:  # which the script sends when it is due
+                greeting.append(step)
     steps = _joined(steps)
     total = sum(len(step.octets) for step in (*greeting, *steps))
     if total > _OCTETS_LIMIT:
         raise NoReplay(f"Its {total} octets are too many to print; interimspec plays them.")
     how, at = _ending(mine, exchange, turn)
-    return Replay(tuple(greeting), tuple(steps), how, at)
+    return Replay(tuple(greeting), tuple(steps), how, at, http2)
 
 
 def _step(event: Json, since: float) -> Step:
@@ -100,6 +107,8 @@ def _ending(mine: list[Json], exchange: object, turn: float) -> tuple[str, float
     for event in mine:
         if event.get("event") == "turn" and event.get("exchange") != exchange:
             return "", 0.0
+        if event.get("event") in ("client-fin", "client-rst"):
+            return "", 0.0
         if event.get("event") == "close" and event.get("by") == "server":
             return str(event.get("how")), max(0.0, float(event["t"]) - turn)
     return "", 0.0
@@ -110,13 +119,14 @@ def script_of(replay: Replay, title: str) -> str:
     settings = [
         "# (seconds, octets): sent so long after a connection is opened, before any request",
         "GREETING = " + _listed(replay.greeting),
-        "# (seconds, octets): sent so long after a request for `/` has come",
+        "# (seconds, octets): sent so long after the request has come",
         "ANSWER = " + _listed(replay.steps),
         f"END = {replay.end!r}  # how the server then ends the connection; '': it does not",
         f"END_AFTER = {_seconds(replay.end_after_ms)}",
     ]
     about = title.replace("\\", "/").replace('"""', "'''")
-    return _SCRIPT.replace("@ABOUT@", about).replace("@SETTINGS@", "\n".join(settings))
+    script = _SCRIPT.replace("@SERVE@", _SERVE_2 if replay.http2 else _SERVE_1)
+    return script.replace("@ABOUT@", about).replace("@SETTINGS@", "\n".join(settings))
 
 
 def _seconds(ms: float) -> str:
@@ -146,8 +156,9 @@ def _literals(octets: bytes) -> list[str]:
 _SCRIPT = '''#!/usr/bin/env python3
 """@ABOUT@
 
-Plays what is in ANSWER to each request for `/`, and answers every other request with a 200 that
-names it. Start it, then ask for http://127.0.0.1:8102/ and then for http://127.0.0.1:8102/next.
+Plays what is in ANSWER to each request for `/` (on HTTP/2: on stream 1), and answers every other
+request with a 200 that names it. Start it, then ask for http://127.0.0.1:8102/ and then for
+http://127.0.0.1:8102/next.
 """
 import socket
 import struct
@@ -171,7 +182,32 @@ def send(number, client, steps, since):
         say(number, f"sent {len(octets)} octets: {shown}")
 
 
-def read_request(reader):
+@SERVE@
+
+
+def connection(number, client):
+    try:
+        serve(number, client)
+    except (OSError, ValueError) as error:
+        say(number, f"ended: {error}")
+
+
+def main():
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 8102
+    with socket.create_server(("127.0.0.1", port)) as server:
+        print(f"http://127.0.0.1:{server.getsockname()[1]}/ (Ctrl-C stops)", flush=True)
+        for number in range(1, 1000):
+            client, _ = server.accept()
+            threading.Thread(target=connection, args=(number, client), daemon=True).start()
+
+
+try:
+    main()
+except KeyboardInterrupt:
+    pass
+'''
+
+_SERVE_1 = '''def read_request(reader):
     """The request line, whether the connection ends after the answer, and what is left to read."""
     line = reader.readline()
     fields = {}
@@ -227,27 +263,40 @@ def serve(number, client):
             pass
     reader.close()
     client.close()
-    say(number, "closed")
+    say(number, "closed")'''
+
+_SERVE_2 = """def frame(kind, flags, stream, payload=b""):
+    head = len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big")
+    return head + payload
 
 
-def connection(number, client):
-    try:
-        serve(number, client)
-    except (OSError, ValueError) as error:
-        say(number, f"ended: {error}")
-
-
-def main():
-    port = int(sys.argv[1]) if len(sys.argv) > 1 else 8102
-    with socket.create_server(("127.0.0.1", port)) as server:
-        print(f"http://127.0.0.1:{server.getsockname()[1]}/ (Ctrl-C stops)", flush=True)
-        for number in range(1, 1000):
-            client, _ = server.accept()
-            threading.Thread(target=connection, args=(number, client), daemon=True).start()
-
-
-try:
-    main()
-except KeyboardInterrupt:
-    pass
-'''
+def serve(number, client):
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    reader = client.makefile("rb")
+    say(number, "opened")
+    send(number, client, GREETING, time.monotonic())
+    reader.read(24)  # the preface, PRI * HTTP/2.0
+    while len(head := reader.read(9)) == 9:
+        began = time.monotonic()
+        kind, flags, stream = head[3], head[4], int.from_bytes(head[5:], "big")
+        payload = reader.read(int.from_bytes(head[:3], "big"))
+        if kind == 4 and not flags & 1:  # SETTINGS
+            client.sendall(frame(4, 1, 0))
+        elif kind == 6 and not flags & 1:  # PING
+            client.sendall(frame(6, 1, 0, payload))
+        elif kind in (3, 7):  # RST_STREAM, GOAWAY
+            say(number, f"received {'RST_STREAM' if kind == 3 else 'GOAWAY'}, stream {stream}")
+        elif kind == 1:  # HEADERS
+            say(number, f"request on stream {stream}")
+            if stream == 1:
+                send(number, client, ANSWER, began)
+                if END:
+                    time.sleep(max(0.0, began + END_AFTER - time.monotonic()))
+                    break
+            else:
+                content = f"This is the answer to the request on stream {stream}.\\n".encode()
+                answer = frame(1, 4, stream, bytes([0x88])) + frame(0, 1, stream, content)
+                send(number, client, [(0, answer)], began)
+    reader.close()
+    client.close()
+    say(number, "closed")"""
