@@ -479,7 +479,12 @@ def test_v7f_a_probe_that_never_arrived() -> None:
     told = Teller().ok("main", 200, OWN, at=301)
     told.ok("probe", 102, started=302, at=303)
     assert verdict_of(wire, told).facts["connection"] == "poisoned"
-    # So does one on which the final response was left lying.
+    # A client that makes up an answer instead of asking no longer works.
+    for made_up, value in (((0,), "broken"), ((), None)):
+        told = Teller(made_up=made_up).ok("main", 200, OWN, at=301)
+        verdict = verdict_of(wire, told.ok("probe", 0, started=302, at=303))
+        assert (verdict.facts["connection"] if verdict.outcome else None) == value
+    # A connection on which the final response was left lying may answer, too.
     told = Teller().ok("main", 102, at=301)
     told.ok("probe", 200, started=302, at=303)
     assert verdict_of(wire, told).facts["connection"] == "poisoned"

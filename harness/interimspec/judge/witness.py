@@ -164,7 +164,8 @@ def _unseen_probe(case: Case, main: Delivery, probe: Delivery | None) -> str | N
     """V7f: an answer to a request that never arrived, unless it is the answer to another one."""
     if not case.probe.ok or case.probes or probe is None or probe.foreign:
         return None
-    if case.probe.status is not None and case.probe.status == _left_over(case):
+    status = case.probe.status
+    if status is not None and (status == _left_over(case) or case.observation.made_up(status)):
         return None
     if case.probe.status is not None and 100 <= case.probe.status <= 199:
         return None
