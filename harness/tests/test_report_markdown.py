@@ -17,6 +17,7 @@ from interimspec import paths, results
 from interimspec.report import ReportError, load_report, markdown, write_reports
 from interimspec.report.model import Case
 from interimspec.report.questions import QUESTIONS, question_of
+from interimspec.report.words import plain
 from tests import report_factory as factory
 
 INDEX = "COMPATIBILITY.md"
@@ -297,3 +298,16 @@ def test_what_was_accepted_makes_the_same_pages(tmp_path: Path) -> None:
 
     bare = replace(report, cases={key: committed(case) for key, case in report.cases.items()})
     assert markdown.pages(bare) == markdown.pages(report)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ({"at_least": 20000}, "20,000 and more"),
+        ({"below": 1}, "not even 1"),
+        ({"good_to": 9345, "bad_from": 9400, "then": "error"}, "9,345; from 9,400 on: error"),
+        ({"other": 1}, "other 1"),
+    ],
+)
+def test_what_a_search_found_is_said_in_words(found: dict[str, object], words: str) -> None:
+    assert plain(found) == words

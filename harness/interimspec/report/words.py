@@ -170,10 +170,25 @@ def plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".")
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {plain(item)}" for key, item in value.items()) or "none"
+        parts = ", ".join(f"{key} {plain(item)}" for key, item in value.items())
+        return limit_in_words(value) or parts or "none"
     if isinstance(value, list | tuple):
         return "; ".join(plain(item) for item in value) or "none"
     return str(value)
+
+
+def limit_in_words(value: Any) -> str | None:
+    """What the search for a limit found, as vary.py writes it down; None for any other trait."""
+    if not isinstance(value, Mapping):
+        return None
+    match value:
+        case {"at_least": int(most)}:
+            return f"{most:,} and more"
+        case {"below": int(least)}:
+            return f"not even {least:,}"
+        case {"good_to": int(good), "bad_from": int(bad), "then": then}:
+            return f"{good:,}; from {bad:,} on: {then}"
+    return None
 
 
 def count_of(number: int, one: str, many: str | None = None) -> str:

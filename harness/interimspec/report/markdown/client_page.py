@@ -13,7 +13,7 @@ from ..model import FINDINGS, GRADES, Case, Client, ColumnId, Report, RowId
 from ..questions import QUESTIONS, by_question
 from ..safe import code_markdown, escape_markdown, safe_link
 from ..told_words import words_of
-from ..words import count_of, plain
+from ..words import count_of, limit_in_words, plain
 from .parts import (
     MARK,
     TRANSPORT_WORDS,
@@ -199,6 +199,8 @@ def _traits(report: Report, clients: Sequence[Client]) -> Iterator[str]:
     for client in clients:
         for case in report.cases_of(client.row):
             for name, value in case.traits.items():
+                if limit_in_words(value):  # named by the question, not by what was varied
+                    name = report.scenarios[case.column.scenario].title
                 values.setdefault((name, case.column), {})[client.row] = plain(value)
     if not values:
         return
