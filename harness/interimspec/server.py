@@ -74,6 +74,9 @@ class Server:
         binary = options.binary
         if not os.access(binary, os.X_OK):
             raise HarnessFault(f"{binary}: the mock server is not built; type `make setup`")
+        newer = paths.newer_server_source(binary)
+        if newer is not None:  # its transcripts might say what this harness no longer reads so
+            raise HarnessFault(f"{binary}: built before {newer} was changed; type `make setup`")
         (self._folder / "control").unlink(missing_ok=True)
         command = [
             str(binary),

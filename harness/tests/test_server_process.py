@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from interimspec import control as controls
+from interimspec import paths
 from interimspec import server as servers
 from interimspec.control import Refused, ServerGone
 from interimspec.errors import HarnessFault, ServerFault
@@ -120,6 +121,27 @@ def test_a_missing_binary_says_what_to_type(tmp_path: Path) -> None:
         await Server(Options(catalogue=tmp_path, binary=tmp_path / "gone")).start()
 
     with pytest.raises(HarnessFault, match="make setup"):
+        asyncio.run(run())
+
+
+def test_a_binary_older_than_its_sources_says_what_to_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its transcripts might mean something else than the harness reads in them."""
+    monkeypatch.delenv("INTERIMSPEC_SERVER", raising=False)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    source, binary = tmp_path / "mockserver" / "conn.c", tmp_path / "server"
+    source.parent.mkdir()
+    source.touch()
+    binary.touch(0o755)
+    os.utime(source, (1000, 1000))
+    assert paths.newer_server_source(binary) is None
+    os.utime(binary, (999, 999))
+
+    async def run() -> None:
+        await Server(Options(catalogue=tmp_path, binary=binary)).start()
+
+    with pytest.raises(HarnessFault, match=r"conn\.c was changed; type `make setup`"):
         asyncio.run(run())
 
 
