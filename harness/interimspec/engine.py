@@ -398,8 +398,9 @@ class Engine:
     async def _answer(self, case: Case, worker: Worker, timer_factor: int) -> Attempt:
         made: list[Attempt] = []
 
-        async def one(probe: str, params: Mapping[str, int]) -> Attempt:
-            attempt = await self._runner.attempt(case, worker, How(probe, params, timer_factor))
+        async def one(probe: str, params: Mapping[str, int], patience: int = 1) -> Attempt:
+            how = How(probe, params, timer_factor * patience)
+            attempt = await self._runner.attempt(case, worker, how)
             self.accounts[case.row.id].add_attempt(attempt.duration_ms)
             made.append(attempt)
             return attempt
@@ -411,14 +412,15 @@ class Engine:
         return chosen
 
     async def _ask(
-        self, case: Case, one: Callable[[str, Mapping[str, int]], Awaitable[Attempt]]
+        self, case: Case, one: Callable[[str, Mapping[str, int], int], Awaitable[Attempt]]
     ) -> Attempt:
         probes = planning.probes_of(case.scenario)
         if case.scenario.vary is not None:
-            return await vary.run(case.scenario.vary, lambda params: one(probes[0], params))
+            what, probe = case.scenario.vary, probes[0]
+            return await vary.run(what, lambda params, patience: one(probe, params, patience))
         chosen: Attempt | None = None
         for probe in probes:
-            found = await one(probe, {})
+            found = await one(probe, {}, 1)
             if not found.decided:
                 return found
             chosen = found if chosen is None else worse(chosen, found)

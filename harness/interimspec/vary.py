@@ -19,7 +19,10 @@ from interimspec.scenario_expect import VarySpec
 SPREAD = 5  # values of a sweep that are tried first
 FINE = 128  # a limit is found exactly up to this value, beyond it to one part in so many
 
-Try = Callable[[Mapping[str, int]], Awaitable[Attempt]]
+PATIENCE = 3  # so many times as long are the timers before a timeout counts as a limit
+
+#: One attempt: values of the parameters, and how many times as long timers are.
+Try = Callable[[Mapping[str, int], int], Awaitable[Attempt]]
 
 
 async def run(what: VarySpec, attempt: Try) -> Attempt:
@@ -31,11 +34,14 @@ async def _search(search: VarySpec, attempt: Try) -> Attempt:
     """Outcomes are taken to change once. The edge is what is graded; beyond it nothing is known."""
     tried: dict[int, Attempt] = {}
 
-    async def is_good(value: int) -> bool:
-        tried[value] = await attempt({search.param: value})
+    async def is_good(value: int, patience: int = 1) -> bool:
+        tried[value] = await attempt({search.param: value}, patience)
         return tried[value].outcome in search.good
 
-    if await is_good(search.high):
+    good_at_most = await is_good(search.high)
+    if tried[search.high].outcome == "timeout":  # a busy machine, where the client has no limit
+        good_at_most = await is_good(search.high, PATIENCE)
+    if good_at_most:
         return _with_trait(tried[search.high], search.param, {"at_least": search.high}, tried)
     if not tried[search.high].decided:
         return tried[search.high]
@@ -67,9 +73,9 @@ async def _sweep(sweep: VarySpec, attempt: Try) -> Attempt:
     values = range(sweep.low, sweep.high + 1)
     spread = sorted({values[len(values) * part // SPREAD] for part in range(SPREAD)})
     for value in [*spread, *(value for value in values if value not in spread)]:
-        found = await attempt({sweep.param: value})
+        found = await attempt({sweep.param: value}, 1)
         if not found.decided:  # once more at once: one cut of many was not clean
-            found = await attempt({sweep.param: value})
+            found = await attempt({sweep.param: value}, 1)
         tried[value] = found
         if not found.decided:
             return found

@@ -16,7 +16,7 @@ from interimspec.scenario_expect import VarySpec
 def ask(what: VarySpec, grade: Callable[[int], str]) -> tuple[Attempt, list[int]]:
     tried: list[int] = []
 
-    async def attempt(params: Mapping[str, int]) -> Attempt:
+    async def attempt(params: Mapping[str, int], patience: int) -> Attempt:
         value = params[what.param]
         tried.append(value)
         word = grade(value)
@@ -37,6 +37,21 @@ def test_a_search_names_the_last_good_value(edge: int) -> None:
     assert found.grade == "fail"
     assert len(tried) <= 30
     assert found.duration_ms == len(set(tried))
+
+
+def test_a_timeout_on_a_busy_machine_is_no_limit() -> None:
+    """It takes all of them, given time."""
+    asked: list[tuple[int, int]] = []
+
+    async def attempt(params: Mapping[str, int], patience: int) -> Attempt:
+        asked.append((params["n"], patience))
+        outcome = "final" if patience > 1 or params["n"] < 13_000 else "timeout"
+        return Attempt({"outcome": outcome, "grade": "info", "traits": {}}, duration_ms=1.0)
+
+    search = VarySpec("n", "search", 1, 16_384, ("final",))
+    found = asyncio.run(vary.run(search, attempt))
+    assert found.verdict["traits"]["n"] == {"at_least": 16_384}
+    assert asked == [(16_384, 1), (16_384, vary.PATIENCE)]
 
 
 def test_a_search_without_an_edge() -> None:
