@@ -6,11 +6,13 @@ import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.ssl.SslContextBuilder;
 import java.io.File;
 import java.io.IOException;
+import java.security.GeneralSecurityException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeoutException;
+import javax.net.ssl.SSLException;
 import org.asynchttpclient.AsyncHttpClient;
 import org.asynchttpclient.DefaultAsyncHttpClientConfig;
 import org.asynchttpclient.Dsl;
@@ -87,6 +89,12 @@ public final class Main extends Adapter {
     protected String kindOf(Throwable error) {
         if (error instanceof TimeoutException || error instanceof ConnectTimeoutException) {
             return "timeout";
+        }
+        // It wraps whatever ends a handshake in a ConnectException.
+        for (Throwable cause = error; cause != null; cause = cause.getCause()) {
+            if (cause instanceof SSLException || cause instanceof GeneralSecurityException) {
+                return "tls";
+            }
         }
         String message = String.valueOf(error.getMessage());
         return message.contains("Remotely closed") ? "closed" : null;
