@@ -45,7 +45,6 @@ from interimspec.run_folder import RunFolder
 
 CASE_CPU_MS = 35.0  # of client, harness and server for one case, about
 SPARE_WORTH_MS = 400.0  # another process pays when it takes over more than this
-TIMEOUT_FACTOR = 3  # a doubtful timeout is looked at with longer timers
 
 
 @dataclass(frozen=True)
@@ -323,7 +322,7 @@ class Engine:
         """Once more, with little else running. Of two that differ the worse counts, as unstable."""
         first = doubt.attempts[0]
         timeout = first.decided and first.outcome == "timeout" and bool(first.verdict["repeat"])
-        factor = TIMEOUT_FACTOR if timeout else 1
+        factor = vary.PATIENCE if timeout else 1
         again = await self._whole(doubt.case, worker, timer_factor=factor)
         if again is None:
             self._suspects.append(doubt.case)
@@ -398,7 +397,7 @@ class Engine:
     async def _answer(self, case: Case, worker: Worker, timer_factor: int) -> Attempt:
         made: list[Attempt] = []
 
-        async def one(probe: str, params: Mapping[str, int], patience: int = 1) -> Attempt:
+        async def one(probe: str, params: Mapping[str, int], patience: int) -> Attempt:
             how = How(probe, params, timer_factor * patience)
             attempt = await self._runner.attempt(case, worker, how)
             self.accounts[case.row.id].add_attempt(attempt.duration_ms)

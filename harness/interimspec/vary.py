@@ -19,7 +19,7 @@ from interimspec.scenario_expect import VarySpec
 SPREAD = 5  # values of a sweep that are tried first
 FINE = 128  # a limit is found exactly up to this value, beyond it to one part in so many
 
-PATIENCE = 3  # so many times as long are the timers before a timeout counts as a limit
+PATIENCE = 3  # so many times as long are the timers with which a doubtful timeout is tried again
 
 #: One attempt: values of the parameters, and how many times as long timers are.
 Try = Callable[[Mapping[str, int], int], Awaitable[Attempt]]

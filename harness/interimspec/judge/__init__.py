@@ -100,11 +100,7 @@ def _probe_delivery(case: Case) -> Delivery | None:
     if case.probe.end is None:
         return None if case.probe.response is None else Delivery(frozenset(("empty",)))
     answered = next((e for e in reversed(case.probes) if e.final is not None), None)
-    carried = {exchange.conn for exchange in case.probes}
-    connections = sorted(
-        case.transcript.connections.values(), key=lambda one: one.number not in carried
-    )
-    return classify(case.probe, case.probes, connections, answered, case.chain)
+    return classify(case.probe, case.probes, case.connections_of_probes_first, answered, case.chain)
 
 
 def _verdict(case: Case, main: Delivery, probe: Delivery | None) -> Verdict:

@@ -65,9 +65,7 @@ def _spoken_to_first(case: Case) -> bool:
     """The probe was never sent: a new connection was made for it, and what the scenario sends when
     a connection is made came on that one as well. That asks the same question again."""
     # Without any request, the first connection is the one that was made for the main one.
-    carried = {exchange.conn for exchange in case.chain} or {
-        min(case.transcript.connections, default=0)
-    }
+    carried = case.carried or {min(case.transcript.connections, default=0)}
     return not case.probes and any(
         run.exchange is None
         for number, connection in case.transcript.connections.items()
@@ -85,12 +83,11 @@ def _greeted(case: Case, probe: Delivery | None) -> Connected | None:
     it for the answer to the probe too, on a new connection, shows nothing of the one before."""
     told = case.probe
     status = told.status if told.status is not None else told.error_status
-    carried = {exchange.conn for exchange in case.chain}
     if probe is None or not case.probes:
         return None
     touched = {exchange.conn for exchange in case.probes}
     touched |= {place.connection.number for place in probe.places}
-    if touched & carried:
+    if touched & case.carried:
         return None
     for exchange in case.probes:
         connection = case.transcript.connection_of(exchange)
@@ -166,11 +163,7 @@ def _foreign_status(case: Case, probe: Delivery) -> str | None:
 def _place_of(case: Case, status: int) -> str | None:
     """Where such a status stands in what was sent, other than in the answer to the probe."""
     own = {exchange.number for exchange in case.probes}
-    carried = {exchange.conn for exchange in case.probes}
-    connections = sorted(
-        case.transcript.connections.values(), key=lambda one: one.number not in carried
-    )
-    for connection in connections:
+    for connection in case.connections_of_probes_first:
         for run, shown in _statuses(connection):
             if shown == status and not (run.exchange in own and run.kind == "head"):
                 return label_of(run)
@@ -274,8 +267,7 @@ def _answered(case: Case, probe: Delivery | None) -> Connected | None:
     if not case.probe.ok or probe is None or not probe.whole or not case.probes:
         return None
     answered = next((e for e in reversed(case.probes) if e.final is not None), case.probes[-1])
-    carried = {exchange.conn for exchange in case.chain}
-    return Connected("reused" if answered.conn in carried else "fresh", "K4")
+    return Connected("reused" if answered.conn in case.carried else "fresh", "K4")
 
 
 def _failed(case: Case) -> Connected:
@@ -284,9 +276,8 @@ def _failed(case: Case) -> Connected:
     data: dict[str, Any] = {"probe": PROBE, "told": told.told}
     if told.kind is not None:
         data["kind"] = told.kind
-    carried = {exchange.conn for exchange in case.chain}
     for exchange in case.probes:
-        if exchange.conn in carried:
+        if exchange.conn in case.carried:
             return Connected("broken", "K5", data)
         if any(
             run.exchange == exchange.number for run in case.transcript.connection_of(exchange).runs
@@ -300,9 +291,8 @@ def _failed(case: Case) -> Connected:
 
 def _asked_anew(case: Case) -> bool:
     """A new connection was made after the main request had ended."""
-    carried = {exchange.conn for exchange in case.chain}
     return any(
-        connection.number not in carried and _made_anew(case, connection)
+        connection.number not in case.carried and _made_anew(case, connection)
         for connection in case.transcript.connections.values()
     )
 

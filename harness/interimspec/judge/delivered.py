@@ -12,7 +12,6 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import takewhile
 
 from ..transcript import Connection, Exchange, Final, Run, sha256
 from .told import Told
@@ -264,12 +263,8 @@ def _broken_framing(octets: bytes, connections: Iterable[Connection]) -> tuple[P
         for number in dict.fromkeys(run.exchange for run in connection.runs):
             pieces = [r for r in connection.runs if r.exchange == number and r.kind == "content"]
             joined = b"".join(connection.stream[run.start : run.end] for run in pieces)
-            same = sum(
-                1
-                for _ in takewhile(
-                    lambda pair: pair[0] == pair[1], zip(joined, octets, strict=False)
-                )
-            )
+            pairs = enumerate(zip(joined, octets, strict=False))
+            same = next((at for at, (a, b) in pairs if a != b), min(len(joined), len(octets)))
             rest = octets[same:]
             if not same or len(rest) < MIN_RUN:
                 continue

@@ -212,7 +212,6 @@ def ended_by_client(case: Case) -> dict[str, str]:
     """On HTTP/2: how the client answered the response, where it did not just take it. A GOAWAY
     that says NO_ERROR is a farewell."""
     streams = {exchange.number for exchange in case.chain if exchange.stream is not None}
-    carried = {exchange.conn for exchange in case.chain}
     resets = [
         str(event.data["error"])
         for event in case.transcript.named("client-reset")
@@ -221,7 +220,7 @@ def ended_by_client(case: Case) -> dict[str, str]:
     goaways = [
         str(event.data["error"])
         for event in case.transcript.named("frame")
-        if event.data.get("type") == "GOAWAY" and event.conn in carried
+        if event.data.get("type") == "GOAWAY" and event.conn in case.carried
     ]
     given_up = [code for code in goaways if code != "NO_ERROR"]
     return {

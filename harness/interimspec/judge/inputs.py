@@ -177,6 +177,18 @@ class Case:
         return tuple(e for e in self.transcript.exchanges if e.resource == PROBE)
 
     @cached_property
+    def carried(self) -> frozenset[int]:
+        """The connections, by number, on which the main request was made."""
+        return frozenset(exchange.conn for exchange in self.chain)
+
+    @cached_property
+    def connections_of_probes_first(self) -> tuple[Connection, ...]:
+        """All of them, in the order in which to look for what the probe was given."""
+        asked = {exchange.conn for exchange in self.probes}
+        everywhere = self.transcript.connections.values()
+        return tuple(sorted(everywhere, key=lambda one: one.number not in asked))
+
+    @cached_property
     def main_connections(self) -> tuple[Connection, ...]:
         numbers = dict.fromkeys(exchange.conn for exchange in self.chain)
         return tuple(self.transcript.connections[number] for number in numbers)

@@ -248,9 +248,8 @@ def _poisoned(case: Case, connected: Connected) -> str:
             return "the next request was sent where the server still expected content of the first"
         return "content of the request was sent where the server expected the next request"
     got = str(connected.data["got"])
-    carried = {exchange.conn for exchange in case.chain}
     where = "the next request"
-    if any(exchange.conn in carried for exchange in case.probes):
+    if any(exchange.conn in case.carried for exchange in case.probes):
         where += " on that connection"
     numbers = {exchange.number for exchange in case.chain}
     kind, _, rest = got.partition("(")
