@@ -14,13 +14,14 @@ from dataclasses import dataclass
 
 from interimspec import results
 from interimspec.cases import GRADE_RANK
-from interimspec.report.words import OUTCOME_WORDS
+from interimspec.report.words import OUTCOME_WORDS, plain
 
 Cell = Mapping[str, object]
 Rows = Mapping[str, Mapping[str, Cell]]  # row id -> cell name -> cell
 
 BETTER, WORSE, OTHER, UNDECIDED = "better", "worse", "different", "not compared"
-_ORDER = (WORSE, BETTER, OTHER, UNDECIDED)
+MEASURED = "measured otherwise"  # the same verdict, another trait
+_ORDER = (WORSE, BETTER, OTHER, MEASURED, UNDECIDED)
 _CONNECTION = {
     "poisoned": "the next request is given an answer that is not its own",
     "broken": "the next request fails",
@@ -32,7 +33,7 @@ _NAMED = 8  # cells of a group that are named unless all are asked for
 class Group:
     """Cells in which the same thing changed."""
 
-    kind: str  # one of BETTER, WORSE, OTHER, UNDECIDED
+    kind: str  # one of BETTER, WORSE, OTHER, MEASURED, UNDECIDED
     before: str
     after: str
     cells: tuple[str, ...]
@@ -92,7 +93,10 @@ def compare(old_row: str, new_row: str, old: Mapping[str, Cell], new: Mapping[st
     for name in sorted(old.keys() & new.keys()):
         before, after = old[name], new[name]
         if results.same(before, after):
-            same += 1
+            measured = _measured(before, after)
+            for words in measured:
+                groups[MEASURED, *words].append(name)
+            same += not measured
             continue
         groups[_kind(before, after), told(before), told(after)].append(name)
         hashes = before.get("scenario_sha256"), after.get("scenario_sha256")
@@ -120,6 +124,18 @@ def _kind(before: Cell, after: Cell) -> str:
     if ranks[0] == ranks[1]:
         return OTHER
     return BETTER if (ranks[1] or 0) < (ranks[0] or 0) else WORSE
+
+
+def _measured(before: Cell, after: Cell) -> list[tuple[str, str]]:
+    """The traits of a cell that both have and that differ, in words."""
+    old, new = before.get("traits"), after.get("traits")
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return []
+    return [
+        (f"{name}: {plain(old[name])}", f"{name}: {plain(new[name])}")
+        for name in sorted(old.keys() & new.keys())
+        if not results.same_trait(old[name], new[name])
+    ]
 
 
 def told(cell: Cell) -> str:

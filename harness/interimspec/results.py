@@ -99,6 +99,23 @@ def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     ) == (other.get("outcome"), other.get("grade"), connection_class(other.get("connection")))
 
 
+#: Where a client gives up may depend on how the octets fall into reads, or on the depth of a stack:
+#: such a limit moves by so large a part of itself from run to run, and that is no news.
+_LIMIT_MOVES = 1 / 8
+
+
+def same_trait(one: Any, other: Any) -> bool:
+    """Whether two values of one trait say the same about the client."""
+    match one, other:
+        case (
+            {"good_to": int(good), "bad_from": int(bad), "then": then},
+            {"good_to": int(other_good), "bad_from": int(other_bad), "then": other_then},
+        ):
+            near = max(good, other_good) <= min(bad, other_bad) * (1 + _LIMIT_MOVES)
+            return bool(then == other_then and near)
+    return bool(one == other)
+
+
 @dataclass(frozen=True)
 class Accepted:
     """What `accept` did."""
@@ -170,6 +187,10 @@ def _cell(
             "scenario_sha256": record["hashes"]["scenario"],
         }
     cell = cell_of(record)
+    known = (before or {}).get("traits") or {}
+    for name, value in cell.get("traits", {}).items():
+        if name in known and same_trait(known[name], value):
+            cell["traits"][name] = known[name]
     if record["grade"] not in FINDINGS or not record.get("evidence"):
         return cell
     if before is not None and same(before, cell) and before.get("evidence"):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from interimspec import changes, cli
-from interimspec.changes import BETTER, OTHER, UNDECIDED, WORSE, compare, pairs, render
+from interimspec.changes import BETTER, MEASURED, OTHER, UNDECIDED, WORSE, compare, pairs, render
 
 GOOD = {"outcome": "final", "grade": "pass", "connection": "reused"}
 BAD = {"outcome": "interim", "grade": "danger", "connection": "poisoned"}
@@ -52,6 +52,56 @@ def test_what_is_not_known_is_neither_better_nor_worse(
     change = compare("a@1", "a@2", {"s[h1]": before}, {"s[h1]": after})
     assert [group.kind for group in change.groups] == [kind]
     assert change.changed is (kind != UNDECIDED)
+
+
+def limit(good: int, bad: int, then: str = "error") -> dict[str, object]:
+    return {**GOOD, "traits": {"n": {"good_to": good, "bad_from": bad, "then": then}}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (limit(9345, 9400), limit(10233, 10288)),  # read sizes
+        (limit(10, 11), limit(10, 11)),
+        ({**GOOD, "traits": {"interim_shown": "nothing"}}, GOOD),  # not asked there
+    ],
+)
+def test_a_limit_that_moves_by_a_tenth_is_no_news(
+    before: dict[str, object], after: dict[str, object]
+) -> None:
+    for one, other in ((before, after), (after, before)):
+        change = compare("a@1", "a@2", {"s[h1]": one}, {"s[h1]": other})
+        assert (change.groups, change.same) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (limit(10, 11), limit(20, 21)),
+        (limit(10, 11), limit(10, 11, "hang")),
+        (limit(10, 11), {**GOOD, "traits": {"n": {"at_least": 100}}}),
+        (
+            {**GOOD, "traits": {"interim_shown": "nothing"}},
+            {**GOOD, "traits": {"interim_shown": "fields"}},
+        ),
+    ],
+)
+def test_another_trait_with_the_same_verdict_is_told(
+    before: dict[str, object], after: dict[str, object]
+) -> None:
+    change = compare("a@1", "a@2", {"s[h1]": before}, {"s[h1]": after})
+    assert [group.kind for group in change.groups] == [MEASURED]
+    assert (change.changed, change.same) == (True, 0)
+
+
+def test_a_limit_is_told_in_words() -> None:
+    change = compare("a@1", "a@2", {"s[h1]": limit(10, 11)}, {"s[h1]": limit(2000, 2011, "hang")})
+    assert render(change) == [
+        "a 1 → 2: 1 measured otherwise, 0 as before",
+        "  measured otherwise, 1 scenario: now n: 2,000; from 2,011 on: hang",
+        "      before: n: 10; from 11 on: error",
+        "      s",
+    ]
 
 
 def test_a_change_of_the_scenario_is_said() -> None:

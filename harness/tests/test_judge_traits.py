@@ -157,6 +157,18 @@ def test_how_often_it_is_sent_again(times: int) -> None:
     assert judge(question, wire.transcript(), told.observation()).traits == {"sent_again": times}
 
 
+def test_who_took_the_interim_response_for_the_answer_was_not_asked_to_send_again() -> None:
+    wire = Wire()
+    conn = wire.connect()
+    conn.head(conn.request(t=1), 102, t=2)
+    conn.server_closes(100)
+    told = Teller(probe=False).ok("main", 102, b"", at=3)
+    question = Question("trait", has_final=False, server_ends=True, script_ms=100)
+    verdict = judge(question, wire.transcript(), told.observation())
+    assert verdict.outcome == "interim"
+    assert "sent_again" not in verdict.traits
+
+
 BODY = b"with permission"
 
 

@@ -275,3 +275,14 @@ def test_committed_evidence_does_not_tell_where_the_checkout_lies() -> None:
     }
     (line,) = timeline.normalised({"transcript": {}, "events": [error]}, 4096)
     assert "no at harness/clients/furl/adapter.pl line 7." in line
+
+
+def test_a_limit_that_moves_by_some_percent_stays_as_committed(tmp_path: Path) -> None:
+    def found(good: int, bad: int) -> object:
+        accept(tmp_path, record(traits={"n": {"good_to": good, "bad_from": bad, "then": "error"}}))
+        (row,) = results.load(tmp_path / "results").values()
+        return row.cells["single-102[h1]"]["traits"]["n"]["good_to"]
+
+    assert found(9345, 9400) == 9345
+    assert found(10233, 10288) == 9345
+    assert found(12000, 12050) == 12000

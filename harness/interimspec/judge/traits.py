@@ -35,7 +35,7 @@ def measure(
     found |= _location(case, interims)
     found |= _close(case, interims, connected)
     if case.scenario.expect.class_ == "trait":
-        found |= _sent_again(case, again)
+        found |= _sent_again(case, word, again)
         found |= _content_sent(case)
         found |= _shown(case, word, interims)
     return found
@@ -124,7 +124,7 @@ def _says_close(head: Head) -> bool:
     return any(option.strip().lower() == "close" for option in options)
 
 
-def _sent_again(case: Case, again: tuple[Resent, ...]) -> dict[str, Any]:
+def _sent_again(case: Case, word: str, again: tuple[Resent, ...]) -> dict[str, Any]:
     """How often the request was made again when the connection had ended after an interim
     response."""
     ended = (
@@ -135,6 +135,10 @@ def _sent_again(case: Case, again: tuple[Resent, ...]) -> dict[str, Any]:
     if not any(ended):
         return {}
     times = sum(item.after == "interim" for item in unasked(again))
+    if not times and word == "interim":
+        # It had its answer, or so it thought: the end of the connection put no question to it, and
+        # whether that end or the client's own came first is a race.
+        return {}
     return {"sent_again": times}
 
 
