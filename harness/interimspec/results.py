@@ -25,7 +25,7 @@ _FACTS = ("connection", "told", "delivered", "resent")
 _TIMES = re.compile(r"(_ms|_at|^at|^t|^due|^left|^elapsed|^run|^port|^late.*|^timer_factor)$")
 
 Cell = dict[str, Any]
-Covers = Callable[[str, str, str], bool]  # client, scenario, transport
+Covers = Callable[[str, str, str, str], bool]  # client, scenario, transport, variant
 
 
 @dataclass
@@ -178,7 +178,12 @@ def _update_head(row: RowResults, record: Mapping[str, Any]) -> None:
 def _cell(
     run: Path, record: Mapping[str, Any], before: Mapping[str, Any] | None, withheld: Covers
 ) -> Cell:
-    where = (str(record["client"]), str(record["scenario"]), str(record["transport"]))
+    where = (
+        str(record["client"]),
+        str(record["scenario"]),
+        str(record["transport"]),
+        str(record.get("variant") or ""),
+    )
     if record["grade"] in TELLING and withheld(*where):
         return {
             "outcome": None,

@@ -7,7 +7,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from interimspec.report import load_embargo, load_report
 from interimspec.report.embargo import Embargo
 from interimspec.report.load import load_evidence
 from interimspec.report.model import FINDINGS, Case, Report, RowId
+from interimspec.report.withheld import load_withheld
 from interimspec.session import default_runs
 
 EMBARGO = paths.ROOT / "reports" / "embargo.toml"
@@ -62,9 +63,11 @@ def call(arguments: argparse.Namespace) -> int:
     if not causes:
         raise UsageError(f"{folder}: {row} has no finding there, so there is nothing to report")
     matrix = load_matrix(arguments.matrix)
-    entries = load_embargo(EMBARGO if EMBARGO.exists() else None)
+    embargo = EMBARGO if EMBARGO.exists() else None
+    entries = load_embargo(embargo)
+    withheld = load_withheld(embargo)
     if arguments.out is None:
-        draft = _draft(report, row, causes[0], matrix, entries)
+        draft = _draft(report, row, causes[0], matrix, entries, withheld)
         print(render(draft), end="")
         for cause in causes[1:]:
             print(
@@ -74,7 +77,7 @@ def call(arguments: argparse.Namespace) -> int:
             )
         return 0
     for cause in causes:
-        draft = _draft(report, row, cause, matrix, entries)
+        draft = _draft(report, row, cause, matrix, entries, withheld)
         name = re.sub(r"[^A-Za-z0-9@._+-]", "-", f"{row}-{cause.lead.column.scenario}")
         _write(arguments.out / f"{name}.md", render(draft))
         if draft.script is not None:
@@ -145,7 +148,12 @@ def _cause_of(
 
 
 def _draft(
-    report: Report, row: RowId, cause: Cause, matrix: Matrix, entries: Sequence[Embargo]
+    report: Report,
+    row: RowId,
+    cause: Cause,
+    matrix: Matrix,
+    entries: Sequence[Embargo],
+    withheld: Mapping[str, str],
 ) -> Draft:
     case = cause.lead
     evidence, why_not = load_evidence(case)
@@ -160,6 +168,7 @@ def _draft(
         no_script = str(error)
     manifest = _manifest(matrix, row.client)
     examples = manifest.clients_dir / "_examples" if manifest else None
+    entry = _embargo(entries, cause.cases)
     return Draft(
         report=report,
         client=client,
@@ -169,17 +178,27 @@ def _draft(
         script=script,
         no_script=no_script,
         example=find_example(examples, row.client, row.version, row.variant) if examples else None,
-        embargo=_embargo(entries, cause.cases),
+        embargo=entry,
+        withheld=_withheld(row.client, entry, withheld),
     )
 
 
 def _embargo(entries: Sequence[Embargo], cases: Sequence[Case]) -> Embargo | None:
     """An entry that covers any of the cells: a report speaks of all of them."""
     for case in cases:
+        row, column = case.row, case.column
         for entry in entries:
-            if entry.covers(case.row.client, case.column.scenario, case.column.transport):
+            if entry.covers(row.client, column.scenario, column.transport, row.variant):
                 return entry
     return None
+
+
+def _withheld(client: str, entry: Embargo | None, withheld: Mapping[str, str]) -> str:
+    """What is known of the cause: of the client itself, or else of what it stands on."""
+    if entry is None:
+        return ""
+    names = [client] if client in withheld else sorted(entry.clients)
+    return "\n\n".join(withheld[name] for name in names if name in withheld)
 
 
 def _manifest(matrix: Matrix, client: str) -> Manifest | None:

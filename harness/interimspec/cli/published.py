@@ -26,6 +26,7 @@ from interimspec.report import (
     report_of_results,
     write_reports,
 )
+from interimspec.report.withheld import load_withheld, without_cause
 from interimspec.session import default_runs
 
 EMBARGO = paths.ROOT / "reports" / "embargo.toml"
@@ -145,7 +146,8 @@ def call_accept(arguments: argparse.Namespace) -> int:
     ]
     if not chosen:
         raise UsageError(f"{run}: holds no cell that is meant")
-    embargo = load_embargo(EMBARGO if EMBARGO.exists() else None)
+    place = EMBARGO if EMBARGO.exists() else None
+    embargo = load_embargo(place)
     done = results.accept(
         run,
         chosen,
@@ -161,6 +163,13 @@ def call_accept(arguments: argparse.Namespace) -> int:
         print(f"left out (undecided or unstable): {key}", file=sys.stderr)
     for sentence in reminders(embargo, date.today()):
         print(f"reminder: {sentence}", file=sys.stderr)
+    causes = load_withheld(place)
+    unknown = without_cause(embargo, causes) if causes else []
+    if unknown:
+        print(
+            f"reminder: under embargo, and no cause is written down: {', '.join(unknown)}",
+            file=sys.stderr,
+        )
     print(f"{done.cells} cells in {len(done.files)} files, {len(done.changed)} changed")
     if matrix.results == paths.RESULTS:
         print("pages: interimspec report baseline --format markdown --out reports --public")

@@ -53,6 +53,7 @@ class Draft:
     no_script: str  # why there is none
     example: Example | None
     embargo: Embargo | None
+    withheld: str  # of the client's cause, what its notes must not say yet
 
     @property
     def case(self) -> Case:
@@ -356,13 +357,14 @@ def _elsewhere(draft: Draft) -> Iterator[str]:
 
 
 def _known(draft: Draft) -> Iterator[str]:
-    if not draft.client.notes:
+    known = "\n\n".join(filter(None, [draft.client.notes.strip(), draft.withheld]))
+    if not known:
         return
     yield "## What we know of the client"
     yield ""
     yield "From its source and its documentation, as far as we read them:"
     yield ""
-    yield from _fenced(draft.client.notes.splitlines(), "text")
+    yield from _fenced(known.splitlines(), "text")
     yield ""
 
 

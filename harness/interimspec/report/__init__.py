@@ -17,6 +17,7 @@ from .leaks import check_published
 from .load import load_report
 from .model import Report, ReportError
 from .terminal import Terminal, wants_color
+from .withheld import add_withheld, load_withheld
 
 __all__ = [
     "FORMATS",
@@ -61,7 +62,7 @@ def write_reports(
     if "markdown" in formats:
         texts.update(markdown.pages(published))
     if "html" in formats:
-        shown = mark(report, entries) if local else published
+        shown = add_withheld(mark(report, entries), load_withheld(embargo)) if local else published
         texts[HTML] = html.render(shown, local=local)
     written = [_write(out / name, text) for name, text in texts.items()]
     if "markdown" in formats:

@@ -13,6 +13,7 @@
     [embargo.cells]                 # clients, in all their versions; shell patterns over scenarios
     example = ["chunked-*"]
     "example.on.top" = ["chunked-*", "single-102"]
+    "example+keep-alive" = ["surplus-*"]    # one variant alone
 
 `redact` takes such cells out of a Report before any renderer sees them: neither grade nor sentence
 nor evidence is left to leak, and no total counts them. The notes of such a client go too, since
@@ -52,10 +53,27 @@ class Embargo:
     publish_after: date | None
     draft: str
 
-    def covers(self, client: str, scenario: str, transport: str) -> bool:
-        return any(fnmatchcase(scenario, pattern) for pattern in self.cells.get(client, ())) and (
-            not self.transports or transport in self.transports
+    def covers(self, client: str, scenario: str, transport: str, variant: str | None = "") -> bool:
+        """`variant` None asks for any of them, for readers who cannot tell which is meant."""
+        return (not self.transports or transport in self.transports) and any(
+            fnmatchcase(scenario, pattern)
+            for name, patterns in self.cells.items()
+            if name in _names(client, variant) or (variant is None and client_of(name) == client)
+            for pattern in patterns
         )
+
+    @property
+    def clients(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(client_of(name) for name in self.cells))
+
+
+def client_of(name: str) -> str:
+    """Names in `cells` are clients, or clients with a variant."""
+    return name.partition("+")[0]
+
+
+def _names(client: str, variant: str | None) -> tuple[str, ...]:
+    return (client, f"{client}+{variant}") if variant else (client,)
 
 
 def load_embargo(path: Path | None) -> tuple[Embargo, ...]:
@@ -136,8 +154,14 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
-def is_covered(entries: Sequence[Embargo], client: str, scenario: str, transport: str) -> bool:
-    return any(entry.covers(client, scenario, transport) for entry in entries)
+def is_covered(
+    entries: Sequence[Embargo],
+    client: str,
+    scenario: str,
+    transport: str,
+    variant: str | None = "",
+) -> bool:
+    return any(entry.covers(client, scenario, transport, variant) for entry in entries)
 
 
 def due(entries: Sequence[Embargo], today: date) -> list[Embargo]:
@@ -172,7 +196,7 @@ def redact(report: Report, entries: Sequence[Embargo]) -> Report:
     """The report as it may be published."""
     clients = tuple(
         replace(client, notes="\n\n".join([NOTES_WITHHELD, *_public(client.notes)]))
-        if client.notes and any(client.row.client in entry.cells for entry in entries)
+        if client.notes and any(client.row.client in entry.clients for entry in entries)
         else client
         for client in report.clients
     )
@@ -201,7 +225,8 @@ def _replace_cases(
 
 
 def _covers_case(entries: Sequence[Embargo], case: Case) -> bool:
-    return is_covered(entries, case.row.client, case.column.scenario, case.column.transport)
+    row, column = case.row, case.column
+    return is_covered(entries, row.client, column.scenario, column.transport, row.variant)
 
 
 def _withheld(case: Case) -> Case:

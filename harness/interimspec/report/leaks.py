@@ -18,7 +18,9 @@ from .model import ReportError
 _HEADING = re.compile(r"^### (\S+)$")
 _SCENARIO = re.compile(r"\[`([^`]+)`\]\([^)]*\)(?: \(([a-z0-9, ]+)\))?")
 _GRADE = re.compile(r"^- \*\*([a-z]+)\*\*")
-_CLIENT = re.compile(rf"\]\(\.\./{CLIENTS}/([^)]+)\.md\)(?: \(([a-z0-9, ]+)\))?")
+_VERSIONS = re.compile(r"^  - ([^\[]+): \[")
+_VARIANT = re.compile(r" \(([^()]+)\)$")
+_CLIENT = re.compile(rf"\[([^\]]*)\]\(\.\./{CLIENTS}/([^)]+)\.md\)(?: \(([a-z0-9, ]+)\))?")
 
 
 def check_published(embargo: Path | None, reports: Path) -> list[str]:
@@ -38,8 +40,8 @@ def check_published(embargo: Path | None, reports: Path) -> list[str]:
             problems += [
                 f"{page}:{number}: {client} {scenario}[{transport}] is under embargo, and the page "
                 f"says {grade}"
-                for number, grade, client, scenario, transport in told(page)
-                if grade in TELLING and is_covered(entries, client, scenario, transport)
+                for number, grade, client, scenario, transport, variant in told(page)
+                if grade in TELLING and is_covered(entries, client, scenario, transport, variant)
             ]
     return problems
 
@@ -48,6 +50,7 @@ def _check_results(path: Path, entries: Sequence[Embargo]) -> list[str]:
     try:
         data = json.loads(path.read_bytes())
         client, cells = str(data["client"]), dict(data["cells"])
+        variant = str(data.get("variant") or "")
         grades = {str(name): str(cell["grade"]) for name, cell in cells.items()}
     except OSError as error:
         raise ReportError(f"{path}: cannot be read: {error.strerror}") from error
@@ -56,7 +59,7 @@ def _check_results(path: Path, entries: Sequence[Embargo]) -> list[str]:
     return [
         f"{path}: {client} {name} is under embargo, and the file says {grade}"
         for name, grade in grades.items()
-        if grade in TELLING and is_covered(entries, client, *_cell(name))
+        if grade in TELLING and is_covered(entries, client, *_cell(name), variant)
     ]
 
 
@@ -65,7 +68,8 @@ def _cell(name: str) -> tuple[str, str]:
     return scenario, rest.removesuffix("]")
 
 
-Told = tuple[int, str, str, str, str]  # line, grade, client, scenario, transport
+# Line, grade, client, scenario, transport, variant; None where the line is about several rows.
+Told = tuple[int, str, str, str, str, str | None]
 
 
 def _told_of_client(page: Path) -> Iterator[Told]:
@@ -75,9 +79,11 @@ def _told_of_client(page: Path) -> Iterator[Told]:
         heading = _HEADING.match(line)
         if line.startswith("#"):
             grade = heading.group(1) if heading else ""
+        rows = _VERSIONS.match(line)
+        variant = _variant(rows.group(1)) if rows else None
         for scenario, transports in _SCENARIO.findall(line):
             for transport in _transports(transports):
-                yield number, grade, page.stem, scenario, transport
+                yield number, grade, page.stem, scenario, transport, variant
 
 
 def _told_of_family(page: Path) -> Iterator[Told]:
@@ -89,9 +95,17 @@ def _told_of_family(page: Path) -> Iterator[Told]:
             scenario = heading.group(1) if heading else ""
         grade = _GRADE.match(line)
         if grade:
-            for client, transports in _CLIENT.findall(line):
+            for name, client, transports in _CLIENT.findall(line):
                 for transport in _transports(transports):
-                    yield number, grade.group(1), client, scenario, transport
+                    yield number, grade.group(1), client, scenario, transport, _variant(name)
+
+
+def _variant(versions: str) -> str | None:
+    """Of `1.0` none, of `1.0 (keep-alive)` that one; of several rows it cannot be told."""
+    if versions == "every version" or ", " in versions:
+        return None
+    found = _VARIANT.search(versions.replace("\\", ""))
+    return found.group(1) if found else ""
 
 
 def _lines(page: Path) -> Iterator[tuple[int, str]]:
