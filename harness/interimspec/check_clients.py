@@ -12,6 +12,7 @@ import secrets
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from interimspec import contract, paths
@@ -20,6 +21,7 @@ from interimspec.control_table import CONTROLS
 from interimspec.controls import AdapterPlayer, ControlResult, run_controls
 from interimspec.deviation_hint import deviation_hint
 from interimspec.install import NotInstalled, ensure
+from interimspec.plan import missing_transport
 from interimspec.server import Options, Server
 
 Say = Callable[[str], None]
@@ -36,28 +38,42 @@ def check(
     *,
     controls: Sequence[str] = tuple(CONTROLS),
     contract_too: bool = True,
+    transport: str | None = None,
 ) -> int:
-    """Checks each row: 0 all keep it, 1 one does not, 3 one could not be asked."""
-    return asyncio.run(_check(rows, say, tuple(controls), contract_too))
+    """Checks each row: 0 all keep it, 1 one does not, 3 one could not be asked.
+
+    Without a transport the plainest of each client; what asks beyond the controls needs that one.
+    """
+    asked = _Asked(tuple(controls), contract_too, transport)
+    return asyncio.run(_check(rows, say, asked))
 
 
-async def _check(rows: Sequence[Row], say: Say, names: tuple[str, ...], contract_too: bool) -> int:
+@dataclass(frozen=True)
+class _Asked:
+    """What the caller wants to know."""
+
+    controls: tuple[str, ...]
+    contract_too: bool
+    transport: str | None
+
+
+async def _check(rows: Sequence[Row], say: Say, asked: _Asked) -> int:
     with tempfile.TemporaryDirectory(prefix="interimspec-check-") as folder:
         server = Server(Options(catalogue=paths.SCENARIOS / "controls"))
         await server.start()
         try:
-            states = [
-                await _check_row(row, server, Path(folder), say, names, contract_too)
-                for row in rows
-            ]
+            states = [await _check_row(row, server, Path(folder), say, asked) for row in rows]
         finally:
             await server.stop()
     return max(states)
 
 
-async def _check_row(
-    row: Row, server: Server, place: Path, say: Say, names: tuple[str, ...], contract_too: bool
-) -> int:
+async def _check_row(row: Row, server: Server, place: Path, say: Say, wanted: _Asked) -> int:
+    transport = wanted.transport or _plainest_of(row)
+    lacks = missing_transport(transport, row.can)
+    if lacks:
+        say(f"{row.id}: cannot be asked over {transport}: its manifest does not claim {lacks}")
+        return HARNESS
     try:
         environment = await asyncio.to_thread(ensure, row, paths.BUILD, say)
     except NotInstalled as error:
@@ -87,17 +103,16 @@ async def _check_row(
             wrong.add(verdict.rule)
 
     try:
-        transport = _transport_of(row)
         await run_controls(
             row,
             server.control,
             player,
             transport=transport,
-            names=names,
+            names=wanted.controls,
             token=token,
             report=tell_control,
         )
-        if contract_too and transport == "h1":
+        if wanted.contract_too and transport == "h1":
             await contract.inspect(row, player, token, tell_rule)
             for rule, count in asked.items():
                 if rule not in wrong:
@@ -109,12 +124,13 @@ async def _check_row(
         say("  its last words on standard error:")
         for line in words[-5:]:
             say(f"    {line[:200]}")
-    kept = "keeps the contract" if contract_too and len(names) == len(CONTROLS) else "passed"
+    whole = wanted.contract_too and len(wanted.controls) == len(CONTROLS)
+    kept = "keeps the contract" if whole and transport == _plainest_of(row) else "passed"
     say(f"{row.id}: {len(failed)} problems" if failed else f"{row.id}: {kept}")
     return FAILED if failed else PASSED
 
 
-def _transport_of(row: Row) -> str:
+def _plainest_of(row: Row) -> str:
     """The plainest transport that the client has; what asks beyond the controls speaks HTTP/1.1."""
     if "1.1" in row.can.http:
         return "h1"

@@ -101,6 +101,15 @@ def test_a_timer_ends_the_wait_on_time(
     assert (words is None and problems == []) or (words is not None and words in problems[0])
 
 
+def test_a_timer_is_late_only_from_the_request_on(make_row: MakeRow) -> None:
+    row = make_row()
+    assert contract.check_timer(row, "read_ms", 1000, 1, end(5100), sent_at=4000.0) == []
+    late = contract.check_timer(row, "read_ms", 1000, 1, end(5700), sent_at=4000.0)
+    assert "after 1.70 of it" in late[0]
+    early = contract.check_timer(row, "read_ms", 1000, 1, end(500), sent_at=4.0)
+    assert "after 0.50 of it" in early[0]
+
+
 def test_a_tool_that_ends_well_whatever_happened_ends_its_wait_by_the_timer(
     make_row: MakeRow,
 ) -> None:

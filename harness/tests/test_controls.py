@@ -228,6 +228,14 @@ def test_an_adapter_that_lies_is_found_out(lie: str, row: Row) -> None:
     assert any(words in problem for problem in problems), problems
 
 
+def test_a_process_that_starts_slowly_does_not_make_the_timer_late(row: Row) -> None:
+    seen = transcript("silence", ("start", 1))
+    seen["events"][0]["t"] = 4000.0
+    assert check_control("silence", row, [failed("timeout", at=T0 + 5100)], seen) == []
+    problems = check_control("silence", row, [failed("timeout", at=T0 + 5700)], seen)
+    assert "told after 1.70 of the timer" in problems[0]
+
+
 def test_a_deviation_with_a_reason_changes_the_table(tmp_path: Path) -> None:
     more = (
         '[controls.404]\ntold = ["failed"]\nkinds = ["status"]\nbecause = "it raises"\n'

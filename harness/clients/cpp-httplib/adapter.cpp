@@ -4,6 +4,7 @@
  */
 #include <httplib.h>
 
+#include <csignal>
 #include <cstring>
 #include <string>
 
@@ -69,6 +70,8 @@ static void play(const kit_plan *plan)
     httplib::Client client(path ? std::string(first.url, path) : std::string(first.url));
     if (first.timers.connect_ms != KIT_UNSET)
         client.set_connection_timeout(std::chrono::milliseconds(first.timers.connect_ms));
+    /* README, "SSL Support": over TLS a program that must not be ended by SIGPIPE ignores it itself. */
+    std::signal(SIGPIPE, std::strncmp(first.url, "https:", 6) == 0 ? SIG_IGN : SIG_DFL);
     if (plan->ca_file)
         client.set_ca_cert_path(plan->ca_file);
     client.set_keep_alive(keep_alive);

@@ -14,6 +14,7 @@ from interimspec import check_clients, doctor, install_many, paths, skeleton
 from interimspec.clients import Row, TomlError, load_manifests, rows_of, select
 from interimspec.control_table import CONTROLS
 from interimspec.errors import UsageError
+from interimspec.plan import HTTP_OF_TRANSPORT
 
 INCOMPLETE = 1
 
@@ -53,6 +54,11 @@ def add(commands: Any) -> None:
         action="append",
         choices=tuple(CONTROLS),
         help="only this control; may be given again",
+    )
+    check.add_argument(
+        "--transport",
+        choices=tuple(one for one in HTTP_OF_TRANSPORT if one != "h3"),
+        help="the controls over this transport; default: the plainest that the client has",
     )
     check.set_defaults(call=call_check)
 
@@ -147,6 +153,7 @@ def call_check(arguments: argparse.Namespace) -> int:
         lambda line: print(line, flush=True),
         controls=arguments.control or tuple(CONTROLS),
         contract_too=not arguments.control,
+        transport=arguments.transport,
     )
 
 
