@@ -275,6 +275,16 @@ def test_broken_on_the_same_connection() -> None:
         assert verdict_of(wire, told, Question("garbage")).grade == "warn"
 
 
+def test_giving_up_the_connection_of_a_malformed_response_is_allowed() -> None:
+    """RFC 9113, section 5.4.1: a stream error may be treated as one of the connection."""
+    wire, conn = answered()
+    conn.request(resource="probe", t=303)
+    told = Teller().failed("main", "protocol", at=301)
+    told.failed("probe", "closed", started=302, at=303)
+    verdict = verdict_of(wire, told, Question("malformed"))
+    assert (verdict.facts["connection"], verdict.grade) == ("broken", "warn")
+
+
 def test_a_probe_that_never_ended_is_broken() -> None:
     wire, conn = answered()
     conn.request(resource="probe", t=303)

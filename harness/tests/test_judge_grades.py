@@ -158,6 +158,28 @@ def test_a_client_without_a_usable_timer_is_not_blamed() -> None:
     assert silence({}, both, server_ends=True).grade == "fail"
 
 
+def test_waiting_for_ever_is_worth_the_same_with_and_without_a_timer_to_end_it() -> None:
+    """Two clients hold back their content until a 100 comes, and one of them has a timer."""
+    wire = Wire()
+    wire.connect().request("POST", body=b"")
+    overridden = {"error": "warn", "timeout": "warn"}
+    asked = Timers(1000, 1000, True)
+
+    def hang(class_: str, grades: dict[str, str], timers: dict[str, int], **how: Any) -> str:
+        question = Question(class_, timers=asked, grades=grades, **how)
+        told = Teller(probe=False, timers=timers, can={"timers": sorted(timers)})
+        verdict = verdict_of(wire, told, question, state="deadline")
+        assert verdict.outcome == "hang"
+        return verdict.grade
+
+    assert hang("serve", overridden, {}) == "warn"
+    assert hang("serve", {}, {}) == "fail"
+    assert hang("malformed", {}, {}) == "warn"
+    # A timer that did not end it, and a connection that was over, are the client's fault.
+    assert hang("serve", overridden, {"read_ms": 1000}) == "fail"
+    assert hang("malformed", {}, {}, server_ends=True) == "fail"
+
+
 @pytest.mark.parametrize(
     ("timers", "at", "factor", "traits"),
     [

@@ -316,6 +316,7 @@ def test_a_malformed_response_that_is_refused_in_silence_leaves_the_stream_open(
     found = verdict(wire, told({"error": REFUSED, "at": 5}), "malformed")
     assert (found.outcome, found.grade) == ("error", "warn")
     assert {"rule": "G10"} in found.reasons
+    assert "left the stream open" in found.sentence
 
 
 def test_a_malformed_response_is_not_to_be_accepted() -> None:
@@ -324,6 +325,14 @@ def test_a_malformed_response_is_not_to_be_accepted() -> None:
     leaked = told({"status": 200, "content": b"early", "at": 105})
     found = verdict(malformed(None), leaked, "malformed")
     assert (found.outcome, found.grade) == ("foreign", "danger")
+    assert "octets that followed an interim response" in found.sentence
+    wire = H2Wire()
+    wire.request(0, 1)
+    wire.data(0, 3, b"early", kind="interim-content")
+    wire.answer(0, 103, OWN)
+    found = verdict(wire, leaked, "malformed")
+    assert found.grade == "danger"
+    assert "octets that came before any response head" in found.sentence
 
 
 def test_the_end_of_a_stream_is_the_servers() -> None:
@@ -440,3 +449,7 @@ def test_a_code_that_no_final_response_has_is_handed_over_for_all_to_see(status:
     wire.answer(0, 50, OWN)
     found = verdict(wire, told({"status": status, "content": OWN, "at": 52}), "malformed")
     assert (found.outcome, found.grade) == ("interim", "fail")
+    # RFC 9110, section 15, has such a code processed like a 5xx; the head behind it is refused.
+    found = verdict(wire, told({"status": status, "at": 5, "error": REFUSED}), "malformed")
+    assert (found.outcome, found.grade) == ("interim", "warn")
+    assert "G13" not in [reason["rule"] for reason in found.reasons]

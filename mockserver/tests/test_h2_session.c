@@ -504,10 +504,34 @@ static void test_window_that_scripts_give(void **state)
     buf_fini(&out);
 }
 
+/* A client may send as much as the window was before it has read our SETTINGS. It makes the window
+ * negative when they hold, and an empty frame takes none of it (RFC 9113, 6.9.1 and 6.9.2). */
+static void test_empty_data_needs_no_window(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    struct h2_settings settings = {.initial_window = 4, .max_streams = -1};
+    struct h2_session *session = begin(&log, &settings);
+    struct buf octets = connection();
+    headers(&octets, H2_END_HEADERS, 1, FIELDS(POST));
+    frame(&octets, H2_DATA, 0, 1, "abcdefgh", 8);
+    frame(&octets, H2_SETTINGS, H2_ACK, 0, NULL, 0);
+    frame(&octets, H2_DATA, 0, 1, NULL, 0);
+    frame(&octets, H2_DATA, H2_END_STREAM, 1, NULL, 0);
+    feed(session, octets.data, buf_len(&octets));
+    buf_append(&log.text, "", 1);
+    assert_non_null(strstr(log.text.data, "body 1 abcdefgh\n"));
+    assert_null(strstr(log.text.data, "broken"));
+    buf_fini(&log.text);
+    check(session, &log, "", "empty", 0);
+    buf_fini(&octets);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_empty_data_needs_no_window),
         cmocka_unit_test(test_content_and_trailers),
         cmocka_unit_test(test_continuation),
         cmocka_unit_test(test_malformed_requests),

@@ -64,9 +64,9 @@ CLASS_TABLE: Mapping[str, Mapping[str, str]] = {
 
 assert all(set(row) == set(OUTCOMES) for row in CLASS_TABLE.values())
 
-#: Classes whose script breaks the framing itself: a connection that does not survive that is worth
-#: a remark, no more.
-_SERVER_BROKE = frozenset(("garbage", "surplus", "odd"))
+#: Classes whose script breaks the framing itself, or (malformed) gives leave to give up the whole
+#: connection (RFC 9113, section 5.4.1): one that does not survive that is worth a remark, no more.
+_SERVER_BROKE = frozenset(("garbage", "surplus", "odd", "malformed"))
 _TIMER_FACTOR = 1.5
 #: So long after the user was told of it, the end of a connection still belongs to the failure.
 _ANSWER_MS = 50.0
@@ -85,7 +85,14 @@ def base(case: Case, outcome: Outcome, connected: Connected) -> str:
         return "pass"  # the table speaks of a damaged body; floors G7 and G11 speak of these
     if _is_harmless_101(expect.class_, outcome, connected):
         return "warn"
-    return CLASS_TABLE[expect.class_][outcome.word]
+    if _refused_behind_invalid_code(case, outcome):
+        return "warn"
+    word = outcome.word
+    if _waits_without_timer(case, outcome):
+        word = "timeout"
+        if word in expect.grades:
+            return str(expect.grades[word])
+    return CLASS_TABLE[expect.class_][word]
 
 
 def _is_harmless_101(class_: str, outcome: Outcome, connected: Connected) -> bool:
@@ -96,6 +103,32 @@ def _is_harmless_101(class_: str, outcome: Outcome, connected: Connected) -> boo
         and outcome.word == "interim"
         and outcome.data.get("status") == 101
         and connected.value not in ("reused", "poisoned", "broken")
+    )
+
+
+def _refused_behind_invalid_code(case: Case, outcome: Outcome) -> bool:
+    """A code like 1020 handed over as what RFC 9110, section 15, makes of it, a final response of
+    some sort, and the head behind it refused as RFC 9113, section 8.1, asks."""
+    status = outcome.data.get("status")
+    return (
+        case.scenario.expect.class_ == "malformed"
+        and outcome.word == "interim"
+        and isinstance(status, int)
+        and not 100 <= status <= 199
+        and case.main.failed
+        and case.main.content_length == 0
+    )
+
+
+def _waits_without_timer(case: Case, outcome: Outcome) -> bool:
+    """A client for which the scenario has no timer waits for ever where another one is saved by its
+    user's. Both do the same, and no RFC asks a client to have timers. Where the server ended the
+    connection no timer is needed to see it."""
+    return (
+        outcome.word == "hang"
+        and outcome.rule == "O3"
+        and not case.timers
+        and not case.scenario.server_ends
     )
 
 
@@ -153,7 +186,7 @@ def floors(
     # A head was handed over that nobody had sent; whether a failure follows is luck.
     if case.made_up_status is not None:
         yield "G13", "fail"
-    if case.scenario.expect.class_ == "malformed" and outcome.word == "error" and _left_open(case):
+    if case.scenario.expect.class_ == "malformed" and outcome.word == "error" and left_open(case):
         yield "G10", "warn"
     # Who looks at the status sees that it failed, and blames the server, or asks it again: there is
     # no way to tell it from an answer.
@@ -161,7 +194,7 @@ def floors(
         yield "G12", "warn"
 
 
-def _left_open(case: Case) -> bool:
+def left_open(case: Case) -> bool:
     """The client refused a response that went on, and did not tell the server: a malformed response
     is a stream error, and that is answered by RST_STREAM or the end of the connection (RFC 9113,
     sections 8.1.1 and 5.4). A stream that the server has ended needs no answer."""

@@ -129,9 +129,10 @@ class Case:
     @cached_property
     def made_up_status(self) -> int | None:
         """The status of a response that the client made of a malformed field section (HTTP/2):
-        until it was told no head with this one had left, but a section with none, or with two."""
+        until it was told no head with this one had left, but a section with none, or with two. A
+        code of four digits is not made up: it stood there."""
         status, response = self.main.status, self.main.response
-        if status is None or status < 200 or response is None:
+        if status is None or not 200 <= status <= 999 or response is None:
             return None
         until = float(response["at"]) + CLOCK_TOLERANCE_MS
         heads = [

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from .connection import Connected
 from .delivered import FOREIGN, Delivery
 from .facts import IDEMPOTENT, Resent, unasked
+from .grades import left_open
 from .inputs import Case
 from .outcome import Outcome
 from .validity import Invalid
@@ -93,7 +94,7 @@ def _interim(case: Case, outcome: Outcome, delivery: Delivery, factor: float | N
     text = f"handed the {status} to the application as the response"
     foreign = delivery.classes & FOREIGN
     if foreign:
-        text += f", with {_listed(_FOREIGN_WORDS[name] for name in sorted(foreign))} as its content"
+        text += f", with {_foreign_octets(case, delivery)} as its content"
     elif "own" in delivery.classes:
         text += ", with content of the final response"
     if case.main.failed:
@@ -101,8 +102,15 @@ def _interim(case: Case, outcome: Outcome, delivery: Delivery, factor: float | N
     return text if case.main.ok else f"{text}, and did not come to an end"
 
 
+def _foreign_octets(case: Case, delivery: Delivery) -> str:
+    words = dict(_FOREIGN_WORDS)
+    if not any(exchange.interims for exchange in case.chain):
+        words["interim-content"] = "octets that came before any response head"
+    return _listed(words[name] for name in sorted(delivery.classes & FOREIGN))
+
+
 def _foreign(case: Case, outcome: Outcome, delivery: Delivery, factor: float | None) -> str:
-    words = _listed(_FOREIGN_WORDS[name] for name in sorted(delivery.classes & FOREIGN))
+    words = _foreign_octets(case, delivery)
     shown = case.main.status
     status = "" if shown is None else f" with status {shown}"
     return f"reported success{status} and delivered {words} as the content"
@@ -152,8 +160,10 @@ def _failed(case: Case, outcome: Outcome, delivery: Delivery, factor: float | No
     text = f"reported a failure ({_error(case)})"
     foreign = delivery.classes & FOREIGN
     if foreign:
-        words = _listed(_FOREIGN_WORDS[name] for name in sorted(foreign))
+        words = _foreign_octets(case, delivery)
         text += f", but had delivered {words}"
+    if case.scenario.expect.class_ == "malformed" and left_open(case):
+        text += ", and left the stream open without a word to the server"
     return text
 
 
@@ -167,7 +177,7 @@ def _timeout(case: Case, outcome: Outcome, delivery: Delivery, factor: float | N
     text = f"gave up with a timeout{after}"
     foreign = delivery.classes & FOREIGN
     if foreign:
-        words = _listed(_FOREIGN_WORDS[name] for name in sorted(foreign))
+        words = _foreign_octets(case, delivery)
         text += f", but had delivered {words}"
     return text
 
