@@ -251,9 +251,9 @@ static bool check_file_name(struct loader *l, const struct node *id)
 static bool read_scenario(struct loader *l, const struct node *root)
 {
     static const char *const keys[] = {
-        "id",   "title",  "requirements", "transports",  "tls",        "params", "request",
-        "h2",   "timers", "script",       "resources",   "on-connect", "probe",  "expect",
-        "vary", "why",    "dispute",      "mutant_free", NULL,
+        "id",   "title",        "requirements", "transports", "tls",         "params", "request",
+        "h2",   "timers",       "script",       "resources",  "on-connect",  "probe",  "expect",
+        "vary", "compare_with", "why",          "dispute",    "mutant_free", NULL,
     };
     if (!loader_expect(l, root, NODE_MAP, "a scenario") ||
         !loader_check_keys(l, root, keys, "a scenario") || !read_id_and_title(l, root))

@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
+from .comparison import what_differs
 from .errors import UsageError
 from .requirements import FILE_NAME, Requirement, find_requirements, load_requirements
 from .scenario import Scenario, ScenarioError, load_scenario
@@ -80,6 +81,22 @@ def _files(folder: Path, family: str, depth: int, errors: list[str]) -> Iterator
             yield entry, family
 
 
+def _comparisons(scenarios: list[Scenario]) -> Iterator[str]:
+    """What is wrong with what scenarios are compared with."""
+    by_id = {scenario.id: scenario for scenario in scenarios}
+    for scenario in scenarios:
+        if scenario.compare_with is None:
+            continue
+        other = by_id.get(scenario.compare_with)
+        where = f"{scenario.path}:1:1: compare_with {scenario.compare_with!r}"
+        if other is None:
+            near = get_close_matches(scenario.compare_with, by_id, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            yield f"{where} is no scenario of this catalogue{hint}"
+        elif (difference := what_differs(scenario, other)) is not None:
+            yield f"{where} {difference}"
+
+
 def load_catalogue(path: Path) -> Catalogue:
     """Reads a folder, or one file. Raises CatalogueError with everything that is wrong."""
     errors: list[str] = []
@@ -103,6 +120,8 @@ def load_catalogue(path: Path) -> Catalogue:
     for first, second in pairwise(scenarios):
         if first.id == second.id:
             errors.append(f'{second.path}:1:1: id "{second.id}" is already that of {first.path}')
+    if path.is_dir():
+        errors.extend(_comparisons(scenarios))
     if not scenarios and not errors:
         errors.append(f"{path}: no scenario (*.yaml) in this folder")
     if errors:

@@ -192,6 +192,7 @@ def _scenario(scenario: Scenario) -> Json:
         "class": scenario.expect.class_,
         "why": scenario.why,
         "dispute": scenario.dispute or "",
+        "compare_with": scenario.compare_with or "",
         "requirements": list(scenario.requirements),
         "probe": scenario.probe,
         "text": scenario.text,

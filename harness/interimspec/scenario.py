@@ -45,6 +45,7 @@ KEYS = (
     "probe",
     "expect",
     "vary",
+    "compare_with",
     "why",
     "dispute",
     "mutant_free",
@@ -72,6 +73,7 @@ class Scenario:
     probe_request: RequestSpec  # what it asks, of the resource `probe`
     expect: ExpectSpec
     vary: VarySpec | None
+    compare_with: str | None  # the scenario that asks the same without an interim response
     params: Mapping[str, ParamSpec]
     resources: Mapping[str, tuple[Script, ...]]  # "start" first; one script per visit
     on_connect: Script | None
@@ -269,6 +271,7 @@ def parse_scenario(
     probe, probe_request = scenario_expect.read_probe(reader, root)
     expect = scenario_expect.read_expect(reader, root)
     vary = scenario_expect.read_vary(reader, root)
+    compare_with = root.get("compare_with")
     why = reader.text(reader.require(root, "why", "a scenario"), "why")
     finals = scenario_timeline.finals_of(
         start, reader.params, request.method, request.offered_protocols
@@ -289,6 +292,7 @@ def parse_scenario(
         probe_request=probe_request,
         expect=expect,
         vary=vary,
+        compare_with=None if compare_with is None else reader.name(compare_with, "compare_with"),
         params=reader.params,
         resources=half.resources,
         on_connect=half.on_connect,

@@ -80,6 +80,7 @@ class Script:
     requirements: tuple[str, ...] = ("rfc9110-15.2-parse",)
     why: str = "Clients that know only 100 take any other interim response for the answer."
     dispute: str = ""
+    compare_with: str = ""
 
     def text(self) -> str:
         lines = [f"id: {self.id}", f"title: {self.title}", "script:"]
@@ -516,6 +517,7 @@ def head_record(
                 "class": script.class_,
                 "why": script.why,
                 "dispute": script.dispute,
+                "compare_with": script.compare_with or ("no-interim" * (script.class_ == "serve")),
                 "requirements": list(script.requirements),
                 "probe": "at-once",
                 "text": script.text(),

@@ -11,6 +11,7 @@ import pytest
 
 from interimspec import coverage
 from interimspec.catalogue import Catalogue, load_catalogue
+from interimspec.comparison import needs_comparison
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 UNGRADED = ("trait", "control")
@@ -91,3 +92,19 @@ def test_titles_and_reasons_are_sentences_of_their_own(catalogue: Catalogue) -> 
         titles[scenario.title.strip()].append(scenario.id)
         assert len(scenario.why.split()) >= 6, scenario.id
     assert [ids for ids in titles.values() if len(ids) > 1] == []
+
+
+def test_what_is_counted_against_interim_responses_is_compared_with_none(
+    catalogue: Catalogue,
+) -> None:
+    """Each scenario that needs it names the same exchange without an interim response."""
+    without = [s.id for s in catalogue if needs_comparison(s) and s.compare_with is None]
+    assert without == []
+    needless = [s.id for s in catalogue if s.compare_with is not None and not needs_comparison(s)]
+    assert needless == []
+
+
+def test_what_scenarios_are_compared_with_is_used(catalogue: Catalogue) -> None:
+    used = {scenario.compare_with for scenario in catalogue}
+    serving = [s for s in catalogue if s.family == "control-none" and s.expect.class_ == "serve"]
+    assert [s.id for s in serving if s.id not in used] == ["expect-417"]

@@ -149,6 +149,7 @@ def _scenario(scenario: Scenario) -> ScenarioInfo:
         class_=scenario.expect.class_,
         why=scenario.why,
         dispute=scenario.dispute or "",
+        compare_with=scenario.compare_with or "",
         requirements=scenario.requirements,
         probe=scenario.probe,
         text=scenario.text,

@@ -189,6 +189,7 @@ def _scenario(where: str, scenario_id: str, value: object) -> ScenarioInfo:
         class_=class_,
         why=fields.text("why", ""),
         dispute=fields.text("dispute", ""),
+        compare_with=fields.text("compare_with", ""),
         requirements=fields.texts("requirements"),
         probe=fields.text("probe", ""),
         text=fields.text("text", ""),

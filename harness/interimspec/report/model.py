@@ -140,6 +140,12 @@ class ScenarioInfo:
     requirements: tuple[str, ...]
     probe: str
     text: str
+    compare_with: str = ""  # the scenario that asks the same without an interim response
+
+    @cached_property
+    def sends_several(self) -> bool:
+        """Whether the file has more than one interim response."""
+        return len(_INTERIM_CODE.findall(self.text)) > 1 or "times:" in self.text
 
     @cached_property
     def other_interim_codes(self) -> frozenset[str]:
@@ -249,15 +255,24 @@ class Report:
         return {(row.client, row.variant): row for row in rows}
 
     def about_102(self, case: Case) -> bool:
-        """Whether the case asks what a client does with correct 102 responses and a final one: not
-        a control, not about other interim statuses, and not about the answer to a CONNECT, which
-        clients read with code of its own."""
+        """Whether the case asks what a client does with correct 102 responses and a final one: one
+        without any is not, nor one about other interim statuses, nor about the answer to a CONNECT,
+        which clients read with code of its own."""
+        return self._correct_102(case) and not self.about_connect(case)
+
+    def about_connect(self, case: Case) -> bool:
+        """The same before the answer to a CONNECT, or behind it."""
+        return self._correct_102(case) and case.family == "tunnel"
+
+    def _correct_102(self, case: Case) -> bool:
         scenario = self.scenarios[case.column.scenario]
-        return (
-            case.class_ == "serve"
-            and not case.family.startswith(("control", "tunnel"))
-            and not scenario.other_interim_codes
-        )
+        interim = scenario.compare_with != ""
+        return case.class_ == "serve" and interim and not scenario.other_interim_codes
+
+    def without_102(self, case: Case) -> Case | None:
+        """What the client did with the same exchange without an interim response."""
+        other = self.scenarios[case.column.scenario].compare_with
+        return self.cases.get((case.row, ColumnId(other, case.column.transport)))
 
     def families(self) -> list[str]:
         return sorted({self.scenarios[column.scenario].family for column in self.columns})

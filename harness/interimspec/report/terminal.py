@@ -31,7 +31,14 @@ _COLORS = {
     "pass": "32",
     "title": "1",
 }
-_BUCKET_GRADE = {"survives": "pass", "fails": "fail", "poisoned": "danger", "undecided": "error"}
+_BUCKET_GRADE = {
+    "survives": "pass",
+    "edges": "warn",
+    "fails": "fail",
+    "poisoned": "danger",
+    "undecided": "error",
+}
+_BUCKET_SIGNS = {"edges": "~", "undecided": "?"}
 _NAME_MAX = 38
 # A terminal shows what a person scrolls through; of more there are counts, and the page has all.
 _ROWS_SHOWN = 60
@@ -135,11 +142,18 @@ class Terminal:
             if not members:
                 continue
             grade = _BUCKET_GRADE[bucket]
-            sign = self._style(self._sign(grade) if grade != "error" else "?", grade)
+            sign = self._style(_BUCKET_SIGNS.get(bucket) or self._sign(grade), grade)
             title = f"{summary.BUCKET_TITLES[bucket]} ({len(members)}):"
-            names = [_named(s) for s in members]
             self._line(f"  {sign} {title}")
-            self._wrapped(" " * 5, names, 5)
+            if bucket == "edges":
+                for words, found in summary.by_edge(members):
+                    head = f"{' ' * 5} not {words} ({len(found)}):"
+                    self._wrapped(head, [_name(s.client) for s, _ in found], 9)
+            else:
+                self._wrapped(" " * 5, [_named(s) for s in members], 5)
+        not_counted = sum(s.not_counted for s in standings)
+        if not_counted:
+            self._line(f"  Not counted: {count_of(not_counted, 'case')} that {summary.WITHOUT_102}")
         if any(s.danger_elsewhere and s.bucket == "survives" for s in standings):
             self._line("  * but takes wrong data for right in other scenarios")
 
@@ -288,12 +302,14 @@ def _speakers(report: Report) -> list[Client]:
     return [client for client in report.clients if report.is_newest(client.row)]
 
 
+def _name(client: Client) -> str:
+    row = client.row
+    return f"{row.client} {row.version}" + (f"+{row.variant}" if row.variant else "")
+
+
 def _named(standing: summary.Standing) -> str:
     mark = "*" if standing.bucket == "survives" and standing.danger_elsewhere else ""
-    row = standing.client.row
-    text = f"{row.client} {row.version}"
-    if row.variant:
-        text += f"+{row.variant}"
+    text = _name(standing.client)
     if standing.bucket in ("fails", "poisoned"):
         text += f" ({standing.served}/{standing.serve_cases})"
     return text + mark

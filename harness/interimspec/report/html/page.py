@@ -125,6 +125,9 @@ def _headline(report: Report) -> Html:
     sentences = [f"{survivors} of {every} survive 102 Processing."]
     if survivors == 1:
         sentences = [f"1 of {every} survives 102 Processing."]
+    if groups["edges"]:
+        n = len(groups["edges"])
+        sentences.append(f"{n} {'survives' if n == 1 else 'survive'} a plain one only.")
     if groups["fails"]:
         n = len(groups["fails"])
         sentences.append(f"{n} {'does' if n == 1 else 'do'} not.")
@@ -137,7 +140,7 @@ def _headline(report: Report) -> Html:
         note = el("p", words, class_="small")
     cards = [
         _card(bucket, groups[bucket])
-        for bucket in ("survives", "fails", "poisoned", "undecided")
+        for bucket in ("survives", "edges", "fails", "poisoned", "undecided")
         if groups[bucket]
     ]
     return el(
@@ -174,8 +177,16 @@ def _chip(standing: summary.Standing) -> Html:
     if standing.bucket == "survives" and words:
         title = "with other statuses than 102, or when the server breaks the rules"
         extra.append(el("span", f" elsewhere: {words}", class_="small else", title=title))
+    if standing.edges:
+        words = "; ".join(f"not {edge.words}" for edge in standing.edges)
+        scenarios = ", ".join(one for edge in standing.edges for one in edge.scenarios)
+        extra.append(el("span", f" {words}", class_="small", title=scenarios))
+    if standing.not_counted:
+        title = "the same exchange without any interim response fails as well"
+        words = f" {standing.not_counted} not counted"
+        extra.append(el("span", words, class_="small else", title=title))
     target = address(row_key(client.row))
-    if standing.lead is not None and standing.bucket in ("fails", "poisoned"):
+    if standing.lead is not None and standing.bucket in ("edges", "fails", "poisoned"):
         target = address(row_key(client.row), column_key(standing.lead.column))
     return el("li", el("a", client_name(client), href=target), extra)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ..model import FINDINGS, GRADES, Case, Client, ColumnId, Report, RowId
 from ..questions import QUESTIONS, by_question
 from ..safe import code_markdown, escape_markdown, safe_link
+from ..summary import WITHOUT_102, fails_without_102
 from ..told_words import words_of
 from ..words import count_of, limit_in_words, plain
 from .parts import (
@@ -109,6 +110,7 @@ class _Finding:
 
     grade: str
     words: str
+    without_102: bool = False  # it is found in the same exchanges without a 102 too
     where: dict[str, dict[str, set[RowId]]] = field(default_factory=dict)  # scenario, transport
     requirements: Counter[str] = field(default_factory=Counter)
 
@@ -121,7 +123,7 @@ class _Finding:
 def _findings(report: Report, clients: Sequence[Client]) -> Iterator[str]:
     """By grade, then by what happened, most frequent first; under it the versions, and the
     scenarios of each set of versions."""
-    found: dict[tuple[str, str], _Finding] = {}
+    found: dict[tuple[str, str, bool], _Finding] = {}
     hidden: dict[str, set[str]] = {}
     for client in clients:
         for case in report.cases_of(client.row):
@@ -129,7 +131,8 @@ def _findings(report: Report, clients: Sequence[Client]) -> Iterator[str]:
                 hidden.setdefault(case.column.scenario, set()).add(case.column.transport)
             if case.grade in _IN_WORDS:
                 words = words_of(case) or case.outcome or "no words"
-                found.setdefault((case.grade, words), _Finding(case.grade, words)).add(case)
+                key = case.grade, words, fails_without_102(report, case)
+                found.setdefault(key, _Finding(*key)).add(case)
     yield "## What was found"
     yield ""
     if not found and not hidden:
@@ -140,7 +143,7 @@ def _findings(report: Report, clients: Sequence[Client]) -> Iterator[str]:
         if mine:
             yield f"### {grade}"
             yield ""
-            for one in sorted(mine, key=lambda one: (-len(one.where), one.words)):
+            for one in sorted(mine, key=lambda one: (one.without_102, -len(one.where), one.words)):
                 yield from _finding(report, one, clients)
             yield ""
     if hidden:
@@ -154,6 +157,8 @@ def _findings(report: Report, clients: Sequence[Client]) -> Iterator[str]:
 
 def _finding(report: Report, one: _Finding, clients: Sequence[Client]) -> Iterator[str]:
     words = one.words[:1].upper() + one.words[1:]
+    if one.without_102:
+        words += f" ({WITHOUT_102})"
     yield f"- {escape_markdown(words)}.{_breaks(report, one)}"
     spans: dict[frozenset[RowId], dict[str, set[str]]] = {}
     for scenario, by_transport in one.where.items():

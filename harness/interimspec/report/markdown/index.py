@@ -19,6 +19,7 @@ from .parts import (
     grades_present,
     group,
     not_measured,
+    scenario_link,
     speakers,
     tally,
     transports_of,
@@ -26,6 +27,7 @@ from .parts import (
 
 _VERDICTS = {
     "survives": "✓",
+    "edges": "~",
     "fails": "**F**",
     "poisoned": "**D**",
     "undecided": "?",
@@ -33,12 +35,15 @@ _VERDICTS = {
 }
 _WORDS = {
     "survives": "right",
+    "edges": "not every one",
     "fails": "fails",
     "poisoned": "wrong answers",
     "undecided": "not decided",
     "withheld": "not public yet",
 }
+_WITHOUT_102 = "not counted"
 _BASE = "./"
+_NAMED = 2  # scenarios of an edge that are named; of more there is a count
 
 
 def render(report: Report) -> str:
@@ -94,23 +99,45 @@ def _short(report: Report) -> Iterator[str]:
         "of it first; what did well is shown.",
     }
     titles = {**summary.BUCKET_TITLES, "withheld": "Not public yet"}
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[summary.Standing]] = {}
     for client in speakers(report):
         standing = summary.standing(report, client)
-        name = client_link(client, _BASE)
-        if standing.bucket in ("fails", "poisoned"):
-            name += f" ({standing.served} of {standing.serve_cases})"
-        found.setdefault(_bucket(standing), []).append(name)
-    for bucket in ("survives", "fails", "poisoned", "withheld", "undecided"):
+        found.setdefault(_bucket(standing), []).append(standing)
+    for bucket in ("survives", "edges", "fails", "poisoned", "withheld", "undecided"):
         if bucket not in found:
             continue
-        names = ", ".join(found[bucket])
         title = f"{_VERDICTS[bucket]} {titles[bucket]} ({len(found[bucket])})"
         yield f"- **{title.replace('**', '')}.** {meanings[bucket]}"
-        yield f"  {names}"
+        if bucket == "edges":
+            yield from _edges(report, found[bucket])
+        else:
+            yield f"  {', '.join(map(_named, found[bucket]))}"
     yield ""
-    yield "In brackets: in so many of so many such exchanges the final response was delivered."
+    yield (
+        "In brackets: in so many of so many such exchanges the final response was delivered; or "
+        "where it was not. An exchange that the client fails over the same transport without any "
+        "interim response as well is not counted."
+    )
     yield ""
+
+
+def _named(standing: summary.Standing) -> str:
+    name = client_link(standing.client, _BASE)
+    if standing.bucket in ("fails", "poisoned"):
+        name += f" ({standing.served} of {standing.serve_cases})"
+    return name
+
+
+def _edges(report: Report, standings: list[summary.Standing]) -> Iterator[str]:
+    """A line for each edge, with who does not survive it; one or two scenarios by their names."""
+    for words, found in summary.by_edge(standings):
+        names = []
+        for standing, edge in found:
+            what = ", ".join(scenario_link(report, one, _BASE) for one in edge.scenarios)
+            if edge.scenarios[_NAMED:]:
+                what = count_of(len(edge.scenarios), "scenario")
+            names.append(f"{client_link(standing.client, _BASE)} ({what})")
+        yield f"  - not {words} ({len(found)}): {', '.join(names)}"
 
 
 def _how_to_read(report: Report) -> Iterator[str]:
@@ -165,7 +192,8 @@ def _table(report: Report) -> Iterator[str]:
     yield ""
     yield (
         "*102* counts the correct exchanges in which nothing but 102 responses comes before the "
-        "final one: in so many of so many it was delivered."
+        "final one: in so many of so many it was delivered (~: in all in which one 102 comes "
+        "before a plain 200). Not counted is what fails over the same transport without a 102 too."
     )
     yield ""
 
@@ -176,6 +204,8 @@ def _about_102(report: Report, client: Client, transport: str) -> str:
         return ""
     hidden = f", {standing.withheld} not shown" if standing.withheld else ""
     bucket = _VERDICTS[_bucket(standing)]
+    if standing.not_counted:
+        hidden += f", {standing.not_counted} {_WITHOUT_102}"
     return f"{bucket} {standing.served} of {standing.serve_cases}{hidden}"
 
 
