@@ -107,4 +107,6 @@ def test_what_is_counted_against_interim_responses_is_compared_with_none(
 def test_what_scenarios_are_compared_with_is_used(catalogue: Catalogue) -> None:
     used = {scenario.compare_with for scenario in catalogue}
     serving = [s for s in catalogue if s.family == "control-none" and s.expect.class_ == "serve"]
-    assert [s.id for s in serving if s.id not in used] == ["expect-417"]
+    # Two are there for scenarios of class unfinished, or ask what others leave out on purpose.
+    unused = [s.id for s in serving if s.id not in used]
+    assert unused == ["expect-417", "h2-window-below-zero"]
