@@ -12,6 +12,7 @@ that both name the same line and column. Then the harness's half: scenario_expec
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class Scenario:
     server_ends: bool  # start's first script closes or resets the connection
     path: Path
     text: str  # the whole file
-    sha256: str  # of its octets
+    sha256: str  # of what it plays and how that is judged, see _digest
 
 
 # --- the server's half, in the order of mockserver/scenario.c ---
@@ -249,6 +250,27 @@ def _optional_text(reader: Reader, root: Node, key: str) -> str | None:
     return None if node is None else reader.text(node, key)
 
 
+#: What people read, and what says where else and beside what it is played.
+_NOT_PLAYED = frozenset(
+    ("title", "why", "dispute", "mutant_free", "requirements", "transports", "compare_with")
+)
+
+
+def _digest(root: Node) -> str:
+    """Tells whether results of another day are results of this scenario: the same octets at the
+    same times, the same question, judged by the same keys. Prose and comments do not count."""
+    played = [(key, _plain(value)) for key, value in root.values.items() if key not in _NOT_PLAYED]
+    return hashlib.sha256(json.dumps(sorted(played)).encode()).hexdigest()
+
+
+def _plain(node: Node) -> object:
+    if node.kind == MAP:
+        return {"map": sorted((key, _plain(value)) for key, value in node.values.items())}
+    if node.kind == LIST:
+        return [_plain(item) for item in node.items]
+    return (node.text, node.quoted)
+
+
 def parse_scenario(
     path: Path | str,
     octets: bytes,
@@ -302,7 +324,7 @@ def parse_scenario(
         server_ends=scenario_timeline.server_ends(start),
         path=Path(path),
         text=octets.decode(),
-        sha256=hashlib.sha256(octets).hexdigest(),
+        sha256=_digest(root),
     )
     scenario_expect.check_class(reader, root, scenario, finals)
     scenario_expect.check_timers(reader, root, scenario, finals)

@@ -375,3 +375,37 @@ def test_requirements_are_not_looked_up_without_a_list() -> None:
     assert parse_scenario("x.yaml", text.encode()).requirements == ("none",)
     with pytest.raises(ScenarioError, match='requirement "none" is not in'):
         parse_scenario("x.yaml", text.encode(), "", {})
+
+
+PLAYED = """id: x
+title: A title
+script:
+  - respond: {status: 102}
+  - sleep: 100ms
+  - respond: {status: 200}
+expect: {class: serve}
+why: Because.
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "same"),
+    [
+        ("title: A title", "title: Another", True),
+        ("why: Because.", "why: Because.\ndispute: It might be said.", True),
+        ("script:\n", "# A remark.\nscript:\n", True),
+        ("title: A title", "title: A title\ntransports: [h1, h1s]", True),
+        ("sleep: 100ms", "sleep: 101ms", False),
+        ("status: 102", "status: 103", False),
+        ("class: serve", "class: trait", False),
+        ("title: A title", "title: A title\nprobe: none", False),
+        ("title: A title", "title: A title\nrequest: {method: POST}", False),
+    ],
+)
+def test_results_are_of_a_scenario_while_it_plays_and_asks_the_same(
+    was: str, becomes: str, same: bool
+) -> None:
+    assert was in PLAYED
+    before = parse_scenario("x.yaml", PLAYED.encode())
+    after = parse_scenario("x.yaml", PLAYED.replace(was, becomes).encode())
+    assert (before.sha256 == after.sha256) is same
