@@ -71,10 +71,16 @@ def skipped(name: str, row: Row, transport: str = "h1") -> str | None:
     return None
 
 
-def expected_of(name: str, row: Row) -> Expected:
+def expected_of(name: str, row: Row, transport: str = "h1") -> Expected:
     """The standard expectation with the manifest's deviations."""
+    return deviate(name, _changes_of(name, row, transport))
+
+
+def _changes_of(name: str, row: Row, transport: str) -> Mapping[str, Any]:
     deviation = row.controls.get(name)
-    return deviate(name, deviation.changes if deviation else {})
+    if deviation and deviation.over_h2 and _is_h2(transport):
+        deviation = deviation.over_h2
+    return deviation.changes if deviation else {}
 
 
 def check_control(
@@ -83,10 +89,13 @@ def check_control(
     """The problems of one control; `transcript` is None for `refused`, where no server is.
 
     Deviations are found and declared on HTTP/1.1. On HTTP/2 the same client may do as the standard
-    table says, so both are right there.
+    table says, so both are right there, but where a deviation is declared of HTTP/2 itself.
     """
-    problems = _problems(CONTROLS[name], expected_of(name, row), row, events, transcript or {})
-    if problems and name in row.controls and _is_h2(transcript):
+    transport = _transport_of(transcript)
+    expected = expected_of(name, row, transport)
+    problems = _problems(CONTROLS[name], expected, row, events, transcript or {})
+    declared = row.controls.get(name)
+    if problems and declared and not declared.over_h2 and _is_h2(transport):
         standard = CONTROLS[name].expected
         problems = _problems(CONTROLS[name], standard, row, events, transcript or {}) and problems
     return problems
@@ -94,13 +103,17 @@ def check_control(
 
 def problems_with(row: Row, result: ControlResult, changes: Mapping[str, Any]) -> list[str]:
     """The problems of a control that was played, if a manifest had these changes beside its own."""
-    own = row.controls.get(result.name)
-    expected = deviate(result.name, {**(own.changes if own else {}), **changes})
+    own = _changes_of(result.name, row, _transport_of(result.transcript))
+    expected = deviate(result.name, {**own, **changes})
     return _problems(CONTROLS[result.name], expected, row, result.events, result.transcript or {})
 
 
-def _is_h2(transcript: Mapping[str, Any] | None) -> bool:
-    return str((transcript or {}).get("transport", "")).startswith("h2")
+def _transport_of(transcript: Mapping[str, Any] | None) -> str:
+    return str((transcript or {}).get("transport", "h1"))
+
+
+def _is_h2(transport: str) -> bool:
+    return transport in ("h2", "h2c")
 
 
 def _problems(
@@ -447,7 +460,7 @@ async def run_controls(
 async def _run_control(
     control: Control, row: Row, server: Server, player: Player, run: str, transport: str
 ) -> ControlResult:
-    expected = expected_of(control.name, row)
+    expected = expected_of(control.name, row, transport)
     seconds = NOTHING_SECONDS if expected.told == ("nothing",) else DEADLINE_SECONDS
     if control.scenario is None:
         with _closed_port() as port:

@@ -113,6 +113,7 @@ class Deviation:
 
     because: str
     changes: Mapping[str, Any]  # key of the expectation -> value; read by controls.py
+    over_h2: Deviation | None = None  # in its place over HTTP/2; None: this one, or none at all
 
 
 @dataclass(frozen=True)
@@ -345,21 +346,29 @@ def _read_controls(table: Table) -> dict[str, Deviation]:
     found = {}
     for name in list(table.keys()):
         entry = table.table(name)
-        because = entry.text("because")
-        changes: dict[str, Any] = {}
-        for key in list(entry.keys()):
-            if key != "because":
-                value = entry._values[key]
-                entry._asked.add(key)
-                changes[key] = tuple(value) if isinstance(value, list) else value
-        if not changes:
-            raise entry.error(None, "changes nothing; say what may end otherwise")
-        try:
-            deviate(name, changes)
-        except BadDeviation as error:
-            raise entry.error(error.key, str(error)) from error
-        found[name] = Deviation(because, changes)
+        over_h2 = _read_deviation(name, entry.table("h2")) if "h2" in entry else None
+        if over_h2 and list(entry.keys()) == ["h2"]:
+            found[name] = Deviation(over_h2.because, {}, over_h2)
+        else:
+            found[name] = replace(_read_deviation(name, entry), over_h2=over_h2)
     return found
+
+
+def _read_deviation(name: str, entry: Table) -> Deviation:
+    because = entry.text("because")
+    changes: dict[str, Any] = {}
+    for key in list(entry.keys()):
+        if key not in ("because", "h2"):
+            value = entry._values[key]
+            entry._asked.add(key)
+            changes[key] = tuple(value) if isinstance(value, list) else value
+    if not changes:
+        raise entry.error(None, "changes nothing; say what may end otherwise")
+    try:
+        deviate(name, changes)
+    except BadDeviation as error:
+        raise entry.error(error.key, str(error)) from error
+    return Deviation(because, changes)
 
 
 def _read_variants(table: Table, manifest: Manifest) -> dict[str, Variant]:

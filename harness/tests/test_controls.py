@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from interimspec.catalogue import load_catalogue
 from interimspec.clients import Row, load_manifest, rows_of
 from interimspec.control_table import CONTROLS, OCTETS, BadDeviation, deviate
 from interimspec.controls import check_control, check_hello, plan_of, run_controls, skipped
+from interimspec.toml_table import TomlError
 
 ROOT = Path(__file__).resolve().parents[2]
 T0 = 1_000_000.0
@@ -249,6 +251,44 @@ def test_a_deviation_with_a_reason_changes_the_table(tmp_path: Path) -> None:
     assert check_control("reset", row, *TRUTH["reset"]) == [
         "the server saw 1 requests, expected 2 to 3"
     ]
+
+
+def test_a_deviation_may_be_of_http2_alone(tmp_path: Path) -> None:
+    more = '[controls.reset.h2]\ntold = ["nothing"]\nbecause = "it never sees the end"\n'
+    row = row_with(tmp_path, more)
+    events, seen = TRUTH["reset"]
+    over_h2 = {**seen, "transport": "h2c"}
+    assert check_control("reset", row, events, seen) == []
+    assert check_control("reset", row, [], seen) == ["nothing was told of the request 'main'"]
+    assert check_control("reset", row, [], over_h2) == []
+    assert "expected nothing" in check_control("reset", row, events, over_h2)[0]
+
+
+def test_a_deviation_over_http2_stands_beside_the_one_of_both(tmp_path: Path) -> None:
+    more = (
+        '[controls.reset]\nattempts = 3\nbecause = "it tries again"\n'
+        '[controls.reset.h2]\nattempts = 2\nbecause = "there it tries less often"\n'
+    )
+    row = row_with(tmp_path, more)
+    events, seen = TRUTH["reset"]
+    once = "the server saw 1 requests, expected"
+    assert check_control("reset", row, events, seen) == [f"{once} 3"]
+    over_h2 = {**seen, "transport": "h2"}
+    assert check_control("reset", row, events, over_h2) == [f"{once} 2"]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ('[controls.reset.h2]\ntold = ["nothing"]\n', "[controls.reset.h2] has no 'because'"),
+        ('[controls.reset.h2]\nbecause = "so"\n', "[controls.reset.h2] changes nothing"),
+    ],
+)
+def test_a_deviation_of_http2_needs_a_reason_and_a_change(
+    tmp_path: Path, more: str, words: str
+) -> None:
+    with pytest.raises(TomlError, match=re.escape(words)):
+        row_with(tmp_path, more)
 
 
 def test_a_deviation_that_means_nothing_is_refused() -> None:
