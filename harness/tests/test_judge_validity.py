@@ -195,6 +195,15 @@ def test_a_server_that_speaks_first_may_get_no_request() -> None:
     assert verdict_of(wire, told, Question("surplus")).outcome == "error"
 
 
+def test_the_settings_of_the_server_are_no_script_that_speaks_first() -> None:
+    wire = Wire()
+    conn = wire.connect()
+    conn.send(None, [("framing", b"\0\0\0\4\0\0\0\0\0")], t=0.6, step=None)
+    conn.client_closes(3)
+    told = Teller(probe=False).failed("main", "timeout", at=5003)
+    assert invalid(verdict_of(wire, told)) == (None, "error", "V5", "environment")
+
+
 # ---------------------------------------------------------------- V6: timing
 
 
