@@ -18,15 +18,19 @@ import org.asynchttpclient.DefaultAsyncHttpClientConfig;
 import org.asynchttpclient.Dsl;
 import org.asynchttpclient.RequestBuilder;
 import org.asynchttpclient.Response;
+import org.asynchttpclient.SslEngineFactory;
+import org.asynchttpclient.netty.ssl.DefaultSslEngineFactory;
 
 /** AsyncHttpClient. */
 public final class Main extends Adapter {
     private Main() {
         super("async-http-client", versionOf(AsyncHttpClient.class));
         layer("netty-codec-http", versionOf(HttpHeaders.class));
+        can("http", Http2.SPOKEN);
         can("tls", true);
         can("timers", List.of("connect_ms", "read_ms", "total_ms"));
         can("expect_continue", true);
+        canConcurrently();
     }
 
     public static void main(String[] args) throws Exception {
@@ -37,8 +41,10 @@ public final class Main extends Adapter {
     protected Session open(Plan plan) throws IOException {
         DefaultAsyncHttpClientConfig.Builder config = Dsl.config();
         if (plan.caFile != null) {
-            config.setSslContext(SslContextBuilder.forClient()
-                    .trustManager(new File(plan.caFile)).build());
+            config.setSslEngineFactory(trusting(new File(plan.caFile)));
+        }
+        if (plan.http.equals("2") && plan.requests.get(0).url.startsWith("http:")) {
+            Http2.withPriorKnowledge(config);
         }
         if (plan.requests.get(0).timer("connect_ms") != null) {
             Timers.connect(config, plan.requests.get(0).timer("connect_ms"));
@@ -53,6 +59,16 @@ public final class Main extends Adapter {
             @Override
             public void close() throws IOException {
                 client.close();
+            }
+        };
+    }
+
+    /** The default factory, which offers by ALPN what the client speaks; a context of one's own offers nothing. */
+    private static SslEngineFactory trusting(File caFile) {
+        return new DefaultSslEngineFactory() {
+            @Override
+            protected SslContextBuilder configureSslContextBuilder(SslContextBuilder builder) {
+                return builder.trustManager(caFile);
             }
         };
     }
