@@ -362,6 +362,7 @@ def test_the_request_sent_again_was_read_as_content_of_itself() -> None:
     verdict = verdict_of(wire, told, Question(request=Request("POST")))
     assert (verdict.facts["connection"], verdict.grade) == ("fresh", "danger")
     assert {"rule": "G3"} in verdict.reasons
+    assert verdict.sentence.startswith("Sent another request where the server still expected")
 
 
 def test_content_that_stands_in_a_field_by_accident_did_not_come_twice() -> None:

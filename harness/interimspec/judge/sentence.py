@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from .connection import Connected
+from .connection import Connected, swallowed_request
 from .delivered import FOREIGN, Delivery
 from .facts import IDEMPOTENT, Resent, unasked
 from .grades import left_open
@@ -51,6 +51,8 @@ def of_case(
     parts = [first, *_resent(unasked(again), case)]
     if case.made_up_status is not None:
         parts.insert(0, f"handed over a {case.made_up_status} for a malformed field section")
+    if not connected.request_side and swallowed_request(case) is not None:
+        parts.insert(0, "sent another request where the server still expected content of the first")
     connection = _connection(case, outcome, connected)
     if connection:
         parts.append(connection)
