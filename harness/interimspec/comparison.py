@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The same exchange without an interim response: what a scenario is compared with.
 
-A client that fails an exchange with a 102 may fail it without one as well: it obeys a
-Retry-After for ever, or discards a response that is followed by RST_STREAM. So a scenario of class serve
-that sends an interim response names, as `compare_with`, one that sends none and asks for the same
+A client that fails an exchange with a 102 may fail it without one as well: it obeys a Retry-After
+for ever, or discards a response that is followed by RST_STREAM. So a scenario of class serve that
+sends an interim response names, as `compare_with`, one that sends none and asks for the same
 otherwise. A report counts a failure against interim responses only where that one went better.
 """
 

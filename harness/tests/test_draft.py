@@ -64,6 +64,23 @@ def test_the_report_has_all_that_a_maintainer_needs(
     assert "r7f3" not in text.split("## To see it")[0]
 
 
+@pytest.mark.parametrize("alone", ["fail", "pass"])
+def test_a_failure_that_needs_no_interim_response_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], alone: str
+) -> None:
+    story = factory.STORIES[0]
+    failed = {"grade": "fail", "outcome": "error"}
+    changes = {(story.name, "single-102"): failed}
+    changes[story.name, "no-interim"] = {**failed, "grade": alone}
+    folder = factory.write_run(tmp_path / "run", cases=changes)
+    script = next(one for one in factory.SCRIPTS if one.id == "single-102")
+    evidence = factory.evidence_of(story, script)
+    factory.write_evidence(folder, factory.evidence_name(story, script), evidence)
+    assert cli.main(draft(folder, story.name, "single-102")) == 0
+    said = "The same exchange without one (`no-interim`) fails as well." in capsys.readouterr().out
+    assert said == (alone == "fail")
+
+
 def test_cells_with_one_cause_are_one_report(run: Path) -> None:
     report = load_report([run])
     for client in report.clients:

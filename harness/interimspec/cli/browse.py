@@ -189,6 +189,8 @@ def cell_text(run: Path, head: Mapping[str, Any], record: Mapping[str, Any]) -> 
             initial_indent="         ",
         ),
     ]
+    if scenario.get("compare_with"):
+        lines.append(f"compare  {scenario['compare_with']}: the same without an interim response")
     if record["stack"]:
         stack = ", ".join(f"{visible(s['name'])} {visible(s['version'])}" for s in record["stack"])
         lines.append(f"stack    {stack}")

@@ -12,6 +12,7 @@ from interimspec.manifest import Manifest
 from interimspec.report.embargo import Embargo
 from interimspec.report.model import Case, Client, Report, RowId
 from interimspec.report.safe import code_markdown, escape_markdown, safe_link, visible_lines
+from interimspec.report.summary import fails_without_102
 from interimspec.report.told_words import words_of
 from interimspec.report.words import count_of
 
@@ -103,6 +104,12 @@ def _summary(draft: Draft) -> Iterator[str]:
     yield ""
     yield f"The exchange: {escape_markdown(scenario.title)}."
     yield ""
+    if fails_without_102(draft.report, case):
+        yield (
+            "**Not because of the interim response.** The same exchange without one "
+            f"({code_markdown(scenario.compare_with)}) fails as well."
+        )
+        yield ""
     yield f"**What it means.** {severity(case)}"
     yield ""
 

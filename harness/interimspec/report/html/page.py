@@ -127,7 +127,9 @@ def _headline(report: Report) -> Html:
         sentences = [f"1 of {every} survives 102 Processing."]
     if groups["edges"]:
         n = len(groups["edges"])
-        sentences.append(f"{n} {'survives' if n == 1 else 'survive'} a plain one only.")
+        sentences.append(
+            f"{n} {'survives' if n == 1 else 'survive'} a plain one, but not every one."
+        )
     if groups["fails"]:
         n = len(groups["fails"])
         sentences.append(f"{n} {'does' if n == 1 else 'do'} not.")
