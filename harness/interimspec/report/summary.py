@@ -36,8 +36,8 @@ BUCKET_MEANINGS: dict[str, str] = {
     "survives": "Every correct exchange with 102 responses ended with its final response.",
     "edges": "The final response behind one plain 102 was delivered, and was not where the 102 "
     "came as named here; the application could tell.",
-    "fails": "The final response behind one plain 102 did not reach the application, or not whenever "
-    "it came; the application could tell.",
+    "fails": "The final response behind one plain 102 did not reach the application, or not "
+    "whenever it came; the application could tell.",
     "poisoned": "In a correct exchange with 102 responses the application took wrong data for "
     "right, or the next request got the answer of an earlier one.",
     "undecided": "Too little could be measured, or the result is not published yet.",
