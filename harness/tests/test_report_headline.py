@@ -210,6 +210,14 @@ def test_the_terminal_names_the_edge(tmp_path: Path) -> None:
     assert f"Survive a plain 102, but not every one (1): not {EDGE} (1): curl 7.88.1 F" in text
 
 
+def test_the_terminal_says_what_is_not_counted(tmp_path: Path) -> None:
+    failed = {"grade": "fail", "outcome": "error"}
+    changes = {("curl", "repeat-5"): failed, ("curl", "no-interim"): failed}
+    out = io.StringIO()
+    print_terminal(load_report([factory.write_run(tmp_path, cases=changes)]), out, 100)
+    assert "Not counted: 1 failure, as the same fails without any 102" in out.getvalue()
+
+
 def test_the_published_page_names_the_edge(tmp_path: Path) -> None:
     text = markdown.pages(load_report([run_with_an_edge(tmp_path)]))["COMPATIBILITY.md"]
     assert "**~ Survive a plain 102, but not every one (1).**" in text

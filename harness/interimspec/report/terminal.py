@@ -153,7 +153,8 @@ class Terminal:
                 self._wrapped(" " * 5, [_named(s) for s in members], 5)
         not_counted = sum(s.not_counted for s in standings)
         if not_counted:
-            self._line(f"  Not counted: {count_of(not_counted, 'case')} that {summary.WITHOUT_102}")
+            failing = count_of(not_counted, "failure")
+            self._line(f"  Not counted: {failing}, as the same fails without any 102")
         if any(s.danger_elsewhere and s.bucket == "survives" for s in standings):
             self._line("  * but takes wrong data for right in other scenarios")
 
