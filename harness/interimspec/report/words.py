@@ -136,7 +136,10 @@ RULE_WORDS: dict[str, str] = {
     "G3": "Octets of one request were read as part of another: at least danger.",
     "G4": "A request that may not be repeated was sent again: at least danger.",
     "G5": "It failed, but wrong bytes had already reached the output: at least warn.",
-    "G6": "An innocent request failed because of the earlier exchange: at least fail.",
+    "G6": (
+        "An innocent request failed because of the earlier exchange: at least fail, or warn where "
+        "the server had broken the rules of the connection."
+    ),
     "G7": "The fields of the response were altered: at least fail.",
     "G8": "The timer fired much later than it was set to: at least warn.",
     "G9": "A request was sent again after an interim response, unasked: noted.",
