@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from interimspec.report import load_report, markdown, print_terminal, write_reports
+from interimspec.report.committed import _edited
 from interimspec.report.model import Case, Client, ColumnId, Report, RowId, ScenarioInfo
 from interimspec.report.summary import Standing, by_edge, standing
 from tests import report_factory as factory
@@ -205,7 +206,9 @@ def run_with_an_edge(tmp_path: Path) -> Path:
 
 def test_the_terminal_names_the_edge(tmp_path: Path) -> None:
     out = io.StringIO()
-    print_terminal(load_report([run_with_an_edge(tmp_path)]), out, 100)
+    print_terminal(load_report([run_with_an_edge(tmp_path)]), out, 60)
+    head = out.getvalue().split("Clients by families")[0].split("Who survives")[1]
+    assert max(map(len, head.splitlines())) <= 60
     text = " ".join(out.getvalue().split())
     assert f"Survive a plain 102, but not every one (1): not {EDGE} (1): curl 7.88.1 F" in text
 
@@ -245,3 +248,12 @@ def test_a_client_page_says_what_fails_without_a_102_too(tmp_path: Path) -> None
     line = next(i for i, line in enumerate(page.splitlines()) if "fails without 102 too" in line)
     assert "repeat-5" in page.splitlines()[line + 1]
     assert "no-interim" not in page.splitlines()[line + 1]
+
+
+def test_many_edited_scenarios_are_one_note() -> None:
+    few = _edited(["a", "b"])
+    assert [note.split()[2] for note in few] == ["a", "b"]
+    many = _edited([f"s{number}" for number in range(9)])
+    assert len(many) == 1
+    assert many[0].startswith("9 scenarios were edited")
+    assert many[0].endswith("s4 and 4 more.")

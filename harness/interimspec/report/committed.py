@@ -36,6 +36,7 @@ from .told_words import words_of
 if TYPE_CHECKING:  # results.py uses this package
     from interimspec.results import RowResults
 
+_NOTED = 5  # scenarios that are named in notes
 _FACTS = ("connection", "told", "delivered", "resent")
 
 
@@ -101,10 +102,19 @@ def report_of_results(
         },
         cases=cases,
         skipped=(),
-        notes=tuple(
-            f"The scenario {name} was edited after its results were accepted."
-            for name in sorted(changed)
-        ),
+        notes=_edited(sorted(changed)),
+    )
+
+
+def _edited(names: list[str]) -> tuple[str, ...]:
+    """One note for each scenario while they are few, and one for all of them."""
+    if len(names) <= _NOTED:
+        return tuple(
+            f"The scenario {one} was edited after its results were accepted." for one in names
+        )
+    return (
+        f"{len(names)} scenarios were edited after their results were accepted: "
+        f"{', '.join(names[:_NOTED])} and {len(names) - _NOTED} more.",
     )
 
 

@@ -186,7 +186,7 @@ def _chip(standing: summary.Standing) -> Html:
     if standing.not_counted:
         title = "the same exchange without any interim response fails as well"
         words = f" {standing.not_counted} not counted"
-        extra.append(el("span", words, class_="small else", title=title))
+        extra.append(el("span", words, class_="small", title=title))
     target = address(row_key(client.row))
     if standing.lead is not None and standing.bucket in ("edges", "fails", "poisoned"):
         target = address(row_key(client.row), column_key(standing.lead.column))
