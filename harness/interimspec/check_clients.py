@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whether adapters keep the contract: the controls, refusals, timers and events, for who adds one.
+"""Whether adapters keep the contract beyond words: all that contract.py asks, for who adds one.
 
 `interimspec clients check NAME` comes here. Each line says what was asked; what failed says why,
 and where in harness/clients/README.md the rule stands.

@@ -3,12 +3,12 @@
 
     refusals(row)       plans that this client must answer with `unsupported`, and no request
     check_refusal       what it answered
-    timer_probes(row)   each timer that is claimed, set alone, against a peer that keeps silent
-    check_timer         whether that timer, and no other, ended the wait
+    check_timer         each timer that is claimed, set alone, against a peer that keeps silent:
+                        whether that timer, and no other, ended the wait
     inspect             plays all of it, and says what is wrong and where the rule stands
 
 The controls set all timers at once, so that one that is claimed and never set hides behind
-another; here each is alone.
+another; here each is alone. What must reach the server is asked for in contract_sends.py.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from interimspec import contract_sends
 from interimspec.clients import Row
 from interimspec.controls import NOTHING_SECONDS, expected_of
 from interimspec.manifest import HTTP_VERSIONS, TIMERS
@@ -32,6 +33,7 @@ REFUSAL_SECONDS = 10.0
 TIMER_MS = 2000  # some runtimes have timers of half a second only
 CONNECT_TIMER_MS = 1500  # beyond the second after which Linux sends a SYN again
 TIMER_SECONDS = 25.0
+SENDS_SECONDS = 20.0
 _README = "harness/clients/README.md"
 
 
@@ -49,6 +51,7 @@ class Rule:
 REFUSES = Rule("refuses", "A plan")
 SCHEMA = Rule("events", "Events")
 TIMER = Rule("timer", "A plan")
+SENDS = Rule("sends", "A plan")
 
 
 @dataclass(frozen=True)
@@ -304,8 +307,25 @@ async def inspect(
             events, problems = await _play_timer(row, player, timer, f"{name}-again")
             seen += events
         add(Verdict(TIMER, f"{timer} ends a wait", tuple(problems)))
+    for number, question in enumerate(contract_sends.questions(row)):
+        name = f"{token}-s{number}"
+        events, problems = await _play_sends(player, question, name)
+        seen += events
+        if problems:  # a process that was started anew may have been too slow
+            events, problems = await _play_sends(player, question, f"{name}-again")
+            seen += events
+        add(Verdict(SENDS, question.what, tuple(problems)))
     add(Verdict(SCHEMA, "events are as events.json says", tuple(_schema_problems(seen))))
     return tuple(verdicts)
+
+
+async def _play_sends(
+    player: Player, question: contract_sends.Question, name: str
+) -> tuple[tuple[Event, ...], list[str]]:
+    async with contract_sends.Recorder() as peer:
+        plan = question.plan(_plain(name), peer.port)
+        events = await player.play(plan, SENDS_SECONDS)
+    return events, contract_sends.check_sent(question, peer.requests, events)
 
 
 async def _play_timer(

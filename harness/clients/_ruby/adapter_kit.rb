@@ -202,14 +202,34 @@ module AdapterKit
       0
     end
 
+    # Some clients take a body for a file only if it has a position.
+    def pos = @io.pos
+
+    def pos=(position)
+      rewind
+      @io.pos = position
+      @left.reject! { |octets, _| octets < position }
+    end
+
     def read(length = nil, buffer = nil)
+      return read_all(buffer) if length.nil?
+
       until @left.empty? || @left.first[0] > @io.pos
         sleep(@left.shift[1] / 1000.0)
       end
-      piece = @left.empty? ? length : [length || @size, @left.first[0] - @io.pos].min
+      piece = @left.empty? ? length : [length, @left.first[0] - @io.pos].min
       found = @io.read(piece)
       buffer ? buffer.replace(found || "") : nil
       found
+    end
+
+    # As IO#read without a length: all that is left, when the pauses are over.
+    def read_all(buffer)
+      found = String.new(encoding: Encoding::BINARY)
+      while (piece = read(@size))
+        found << piece
+      end
+      buffer ? buffer.replace(found) : found
     end
 
     def readpartial(length, buffer = nil)

@@ -86,16 +86,22 @@
                                             (adapter-text (match-string 2 line)))))
                              (cdr (split-string head "\n"))))))
 
+(defun adapter-octets (text)
+  "TEXT as octets, which is what url.el wants of all that it sends."
+  (encode-coding-string text 'utf-8))
+
 (defun adapter-exchange (plan request)
   "Send REQUEST of PLAN; tell its response and give the content."
-  (let* ((url-request-method (alist-get 'method request))
-         (url-request-extra-headers (mapcar (lambda (field) (cons (aref field 0) (aref field 1)))
+  ;; What comes out of JSON is multibyte; joined to content of all octets, url.el refuses to send it.
+  (let* ((url-request-method (adapter-octets (alist-get 'method request)))
+         (url-request-extra-headers (mapcar (lambda (field) (cons (adapter-octets (aref field 0))
+                                                                  (adapter-octets (aref field 1))))
                                             (adapter-given request 'headers)))
          (url-request-data (and (adapter-given request 'body_b64)
                                 (base64-decode-string (adapter-given request 'body_b64))))
          (total (adapter-given (adapter-given request 'timers) 'total_ms
                                (adapter-given (adapter-given plan 'timers) 'total_ms)))
-         (buffer (url-retrieve-synchronously (alist-get 'url request) t t (and total (/ total 1000.0)))))
+         (buffer (url-retrieve-synchronously (adapter-octets (alist-get 'url request)) t t (and total (/ total 1000.0)))))
     ;; Documented: nil where it timed out or nothing came; an error stands in `url-callback-arguments'.
     (unless buffer (error "No buffer: timed out or no data"))
     (with-current-buffer buffer

@@ -12,7 +12,7 @@ class Main : Adapter("fuel", versionOf(FuelManager::class.java)) {
         layer("HttpURLConnection", jdkVersion())
         can("tls", true)
         can("timers", listOf("connect_ms", "read_ms"))
-        can("methods", listOf("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+        can("methods", listOf("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"))
     }
 
     fun start() = run()

@@ -91,8 +91,7 @@ def set_up(curl, plan, request):
     if lines:
         curl.setopt(pycurl.HTTPHEADER, lines)
     if request.body is not None:
-        curl.setopt(pycurl.POSTFIELDSIZE, len(request.body))
-        curl.setopt(pycurl.COPYPOSTFIELDS, request.body)
+        curl.setopt(pycurl.POSTFIELDS, request.body)  # COPYPOSTFIELDS takes no octet 0
     if request.method == "HEAD":
         curl.setopt(pycurl.NOBODY, True)
     elif request.method != "GET":

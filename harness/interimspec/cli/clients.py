@@ -47,7 +47,8 @@ def add(commands: Any) -> None:
         "check",
         help="whether an adapter keeps the contract",
         description="Plays the controls, in which no interim response occurs; then asks for what "
-        "the client cannot do, which must be refused, and sets each timer alone.",
+        "the client cannot do, which must be refused, sets each timer alone, and asks for what "
+        "it claims to send, which must reach the server.",
     )
     check.add_argument(
         "--control",
