@@ -19,9 +19,9 @@ class RowAccount:
     """One row of the matrix; times in milliseconds."""
 
     processes: int = 1  # at most so many at once, by the manifest
-    cases: int = 0
+    cases: int = 0  # attempts: a case that asks for a value makes many
     chain_ms: float = 0.0  # all its attempts one after the other
-    longest_case_ms: float = 0.0
+    longest_case_ms: float = 0.0  # with all its attempts, each of which waits for the one before
     started: int = 0  # adapter processes
     cpu_ms: float = 0.0  # of all of them
 
@@ -29,6 +29,9 @@ class RowAccount:
         """One attempt has been made."""
         self.cases += 1
         self.chain_ms += duration_ms
+
+    def add_case(self, duration_ms: float) -> None:
+        """All attempts that one answer needed have been made."""
         self.longest_case_ms = max(self.longest_case_ms, duration_ms)
 
     def to_json(self) -> dict[str, Any]:

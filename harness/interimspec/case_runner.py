@@ -12,7 +12,7 @@ import itertools
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -117,10 +117,17 @@ class CaseRunner:
         self._numbers = itertools.count()
         self._prefix = secrets.token_hex(2)
 
-    async def attempt(self, case: Case, worker: Worker, how: How) -> Attempt:
-        """One plan for `case` on `worker`. Raises ServerGone when the server died meanwhile."""
+    async def attempt(
+        self,
+        case: Case,
+        worker: Worker,
+        how: How,
+        let_go: Callable[[object], None] | None = None,
+    ) -> Attempt:
+        """One plan for `case` on `worker`, which is free for another one when `let_go` is called.
+        Raises ServerGone when the server died meanwhile."""
         process = await self._warm(worker, case.transport)
-        return await self._attempt(case, worker, process, how)
+        return await self._attempt(case, worker, process, how, let_go)
 
     async def _warm(self, worker: Worker, transport: str) -> AdapterProcess:
         if worker.is_warm and worker.process is not None:
@@ -138,7 +145,12 @@ class CaseRunner:
         return process
 
     async def _attempt(
-        self, case: Case, worker: Worker, process: AdapterProcess, how: How
+        self,
+        case: Case,
+        worker: Worker,
+        process: AdapterProcess,
+        how: How,
+        let_go: Callable[[object], None] | None = None,
     ) -> Attempt:
         scenario, row = case.scenario, case.row
         control = self._server.control
@@ -167,14 +179,12 @@ class CaseRunner:
             raise
         late = self._heartbeat.worst_since(started)
         draft = self._folder.evidence_draft(case, lease.run)
-        job = _job(case, how, built, process, result, late)
-        verdict = await self._judges.ask({**job, "evidence": str(draft)}, transcript)
-        return Attempt(
-            verdict=verdict,
-            stack=tuple((process.hello or {}).get("stack") or ()),
-            duration_ms=result.duration_ms,
-            evidence=draft,
-        )
+        job = {**_job(case, how, built, process, result, late), "evidence": str(draft)}
+        stack = tuple((process.hello or {}).get("stack") or ())
+        if let_go is not None:  # from here on nothing is asked of the process
+            let_go(None)
+        verdict = await self._judges.ask(job, transcript, b"\n".join(result.lines))
+        return Attempt(verdict, stack, result.duration_ms, draft)
 
     async def _lease(self, case: Case, process: AdapterProcess, how: How) -> Lease:
         """A run on a port that this process has not met before."""
@@ -214,7 +224,6 @@ def _job(
         "probe": how.probe,
         "hello": process.hello,
         "failure": "" if process.hello else process.failure,
-        "lines": b"\n".join(result.lines).decode("utf-8", "replace"),
         "process": {
             "state": result.state,
             "exit_code": result.exit.code if result.exit else None,

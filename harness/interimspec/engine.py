@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Runs many cases at once: a few processes per client, longest first, doubtful ones again alone.
 
-    main phase      rows side by side; spare processes go to the row with the longest rest
+    main lane       rows side by side; spare processes go to the row with the longest rest
     quiet lane      crash, hang, danger, anything unlike the baseline or undecided: once more,
-                    few at a time
+                    few at a time, as soon as no more than so few are running
     alone           what is undecided still, and what was in flight when the server died: nothing
                     else runs
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,9 +42,11 @@ from interimspec.install import Environment
 from interimspec.judge_pool import JudgePool
 from interimspec.proof import NO_PRIOR_KNOWLEDGE, Proofs
 from interimspec.run_folder import RunFolder
+from interimspec.schedule import Schedule
 
 CASE_CPU_MS = 35.0  # of client, harness and server for one case, about
-SPARE_WORTH_MS = 400.0  # another process pays when it takes over more than this
+SEARCH_ATTEMPTS = 20  # of a case that asks for a value, about
+SEARCH_TIMERS = 5  # that run out meanwhile
 
 
 @dataclass(frozen=True)
@@ -121,11 +123,10 @@ class Engine:
         self._runner = CaseRunner(server, catalogue, self._heartbeat, folder, self._judges)
         self._proofs = Proofs(server, catalogue, settings.scratch) if settings.prove else None
         self._starts = asyncio.Semaphore(settings.starts)
-        self._pending: dict[str, deque[Case]] = {}
-        self._rest: dict[str, float] = {}
-        self._active: Counter[str] = Counter()
+        self._schedule = Schedule((), self.expected_ms, 0)
         self._workers: set[Worker] = set()
-        self._doubts: list[_Doubt] = []
+        self._doubts: dict[str, list[_Doubt]] = {}  # by row
+        self._confirming: Counter[str] = Counter()  # processes by row
         self._alone: list[_Doubt] = []
         self._suspects: list[Case] = []
         self.progress = Progress()
@@ -141,17 +142,14 @@ class Engine:
     async def run(self, cases: Sequence[Case]) -> None:
         """Run all; on cancellation every process is killed before this returns."""
         self.progress.total = len(cases)
-        for case in sorted(cases, key=self.expected_ms, reverse=True):
-            row = case.row.id
-            self._pending.setdefault(row, deque()).append(case)
-            self.accounts.setdefault(row, RowAccount(case.row.processes))
-            self._rest[row] = self._rest.get(row, 0.0) + self.expected_ms(case)
+        for case in cases:
+            self.accounts.setdefault(case.row.id, RowAccount(case.row.processes))
+        self._schedule = Schedule(cases, self.expected_ms, brief_at_once=cores())
         self._heartbeat.start()
         try:
             await self._judges.start()
-            await self._main_phase()
+            await _at_most(self._settings.max_processes, self._next_job)
             if not self._listener.should_stop():
-                await self._quiet_phase()
                 await self._alone_phase()
         finally:
             await self._heartbeat.stop()
@@ -170,53 +168,58 @@ class Engine:
         guess = 30.0 + (scenario.script_ms or 0)
         if not scenario.has_final and not scenario.server_ends:
             guess += max(scenario.timers.read_ms or 0, scenario.timers.total_ms or 0, 1000)
-        return guess * (10 if scenario.vary else 1)
+        if scenario.vary is not None:
+            # Some wait for a timer again and again: what begins last ends last.
+            timer_ms = max(scenario.timers.read_ms or 0, scenario.timers.total_ms or 0, 1000)
+            return guess * SEARCH_ATTEMPTS + timer_ms * SEARCH_TIMERS
+        return guess
 
     # ------------------------------------------------------------ phases
 
-    async def _main_phase(self) -> None:
-        def more() -> Coroutine[Any, Any, None] | None:
-            if self._listener.should_stop():
-                return None
-            row = self._next_row()
-            if row is None:
-                return None
-            self._active[row] += 1
+    def _next_job(self, running: int) -> Coroutine[Any, Any, None] | None:
+        """What a further process is to do beside those that are running."""
+        if self._listener.should_stop():
+            return None
+        row = self._schedule.row_to_help()
+        if row is not None:
+            self._schedule.active[row] += 1
             return self._drain_row(row)
-
-        await _at_most(self._settings.max_processes, more)
-
-    def _next_row(self) -> str | None:
-        """The row that a further process helps most."""
-        best: tuple[bool, float] | None = None
-        chosen = None
-        for row, queue in self._pending.items():
-            active = self._active[row]
-            if not queue or active >= queue[0].row.processes:
-                continue
-            if active and (len(queue) < 2 or self._rest[row] / active < SPARE_WORTH_MS):
-                continue
-            score = (active == 0, self._rest[row] / (active + 1))
-            if best is None or score > best:
-                best, chosen = score, row
-        return chosen
+        if running >= self._quiet_width():
+            return None
+        row = self._row_to_confirm()
+        if row is None:
+            return None
+        self.progress.phase = "confirming"
+        self._confirming[row] += 1
+        return self._confirm_row(row)
 
     async def _drain_row(self, row: str) -> None:
-        queue = self._pending[row]
+        """The row's cases on one process. While a verdict is being found, the next case runs."""
         worker = self._new_worker(row)
+        judged: asyncio.Task[None] | None = None  # the case before
+        running: asyncio.Task[None] | None = None
         try:
-            while queue and not self._listener.should_stop():
-                case = queue.popleft()
-                self._rest[row] -= self.expected_ms(case)
-                problems = await self._problems(worker, case)
-                if problems == (NO_PRIOR_KNOWLEDGE,):
-                    self._keep(case, unsupported_attempt(case, NO_PRIOR_KNOWLEDGE))
-                elif problems:
-                    self._disbelieve(case, problems)
-                else:
-                    await self._first(case, worker)
+            while not self._listener.should_stop():
+                taken = self._schedule.take(row)
+                if taken is None:
+                    break
+                free: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                let_go = _setter(free)
+                running = asyncio.create_task(self._first(taken.case, worker, let_go))
+                running.add_done_callback(let_go)
+                await free
+                self._schedule.is_over(taken)
+                if judged is not None:
+                    await judged
+                judged, running = running, None
+            if judged is not None:
+                await judged
         finally:
-            self._active[row] -= 1
+            self._schedule.active[row] -= 1
+            for task in (judged, running):
+                if task is not None:
+                    task.cancel()
+                    await asyncio.gather(task, return_exceptions=True)
             await self._retire(worker)
 
     async def _problems(self, worker: Worker, case: Case) -> tuple[str, ...]:
@@ -241,19 +244,28 @@ class Engine:
         self._store(case, attempt, [attempt], final=True)
         self.progress.done += 1
 
-    async def _first(self, case: Case, worker: Worker) -> None:
+    async def _first(self, case: Case, worker: Worker, let_go: Callable[[object], None]) -> None:
+        """Run a case for the first time; `let_go` is called when the worker is free again."""
+        problems = await self._problems(worker, case)
         what = planning.missing(case.scenario, case.transport, case.row.can)
+        attempt: Attempt | None
+        if problems == (NO_PRIOR_KNOWLEDGE,):
+            self._keep(case, unsupported_attempt(case, NO_PRIOR_KNOWLEDGE))
+            return
+        if problems:
+            self._disbelieve(case, problems)
+            return
         if what is not None:
-            attempt: Attempt | None = unsupported_attempt(case, what)
+            attempt = unsupported_attempt(case, what)
         else:
-            attempt = await self._whole(case, worker)
+            attempt = await self._whole(case, worker, let_go=let_go)
         if attempt is None:
             self._suspects.append(case)
             return
         self.measured[case.key] = attempt.duration_ms
         why = self._doubt(case, attempt) if self._settings.confirm else None
         if why is not None:
-            self._doubts.append(_Doubt(case, [attempt], why))
+            self._doubts.setdefault(case.row.id, []).append(_Doubt(case, [attempt], why))
             self.progress.to_confirm += 1
         self._store(case, attempt, [attempt], final=why is None)
         self.progress.done += 1
@@ -275,47 +287,41 @@ class Engine:
             return "danger"
         return "unlike the baseline" if state in ("better", "worse") else None
 
-    async def _quiet_phase(self) -> None:
-        by_row: dict[str, deque[_Doubt]] = {}
-        rest: Counter[str] = Counter()
-        for doubt in sorted(self._doubts, key=lambda one: -one.attempts[0].duration_ms):
-            by_row.setdefault(doubt.case.row.id, deque()).append(doubt)
-            rest[doubt.case.row.id] += round(doubt.attempts[0].duration_ms)
-        active: Counter[str] = Counter()
-        self.progress.phase = "confirming"
+    def _row_to_confirm(self) -> str | None:
+        """The row with the longest doubts for each process that confirms them."""
 
-        def more() -> Coroutine[Any, Any, None] | None:
-            if self._listener.should_stop():
-                return None
-            free = [
-                row
-                for row, queue in by_row.items()
-                if len(queue) > active[row] and active[row] < queue[0].case.row.processes
-            ]
-            if not free:
-                return None
-            row = max(free, key=lambda name: rest[name] / (active[name] + 1))
-            active[row] += 1
-            return self._confirm_row(row, by_row[row], active)
+        def rest_ms(row: str) -> float:
+            whole = sum(doubt.attempts[0].duration_ms for doubt in self._doubts[row])
+            return whole / (self._confirming[row] + 1)
 
-        await _at_most(self._quiet_width(), more)
+        free = [
+            row
+            for row, doubts in self._doubts.items()
+            if len(doubts) > self._confirming[row]
+            and self._schedule.active[row] + self._confirming[row] < doubts[0].case.row.processes
+        ]
+        return max(free, key=rest_ms, default=None)
 
     def _quiet_width(self) -> int:
         """So many at a time that about half of the processors' time is left: cases that wait for
         timers take little of it."""
-        if not self._doubts:
+        waiting = [doubt for doubts in self._doubts.values() for doubt in doubts]
+        if not waiting:
             return self._settings.quiet_width
-        mean_ms = sum(doubt.attempts[0].duration_ms for doubt in self._doubts) / len(self._doubts)
+        mean_ms = sum(doubt.attempts[0].duration_ms for doubt in waiting) / len(waiting)
         width = round(cores() / 2 * mean_ms / CASE_CPU_MS)
         return min(max(width, self._settings.quiet_width), self._settings.max_processes)
 
-    async def _confirm_row(self, row: str, queue: deque[_Doubt], active: Counter[str]) -> None:
+    async def _confirm_row(self, row: str) -> None:
         worker = self._new_worker(row)
+        doubts = self._doubts[row]
         try:
-            while queue and not self._listener.should_stop():
-                await self._confirm(queue.popleft(), worker)
+            while doubts and not self._listener.should_stop():
+                longest = max(doubts, key=lambda doubt: doubt.attempts[0].duration_ms)
+                doubts.remove(longest)
+                await self._confirm(longest, worker)
         finally:
-            active[row] -= 1
+            self._confirming[row] -= 1
             await self._retire(worker)
 
     async def _confirm(self, doubt: _Doubt, worker: Worker) -> None:
@@ -378,11 +384,18 @@ class Engine:
 
     # ------------------------------------------------------------ one case
 
-    async def _whole(self, case: Case, worker: Worker, timer_factor: int = 1) -> Attempt | None:
+    async def _whole(
+        self,
+        case: Case,
+        worker: Worker,
+        *,
+        timer_factor: int = 1,
+        let_go: Callable[[object], None] | None = None,
+    ) -> Attempt | None:
         """All attempts that one answer needs; None when the server died meanwhile."""
         self.progress.in_flight[case.key] = time.monotonic()
         try:
-            return await self._answer(case, worker, timer_factor)
+            return await self._answer(case, worker, timer_factor, let_go)
         except ServerGone:
             await worker.close()
             await self._server.wait_up()
@@ -394,17 +407,26 @@ class Engine:
         finally:
             self.progress.in_flight.pop(case.key, None)
 
-    async def _answer(self, case: Case, worker: Worker, timer_factor: int) -> Attempt:
+    async def _answer(
+        self,
+        case: Case,
+        worker: Worker,
+        timer_factor: int,
+        let_go: Callable[[object], None] | None,
+    ) -> Attempt:
         made: list[Attempt] = []
+        # Where the next attempt depends on this one's verdict, the worker is kept.
+        is_only = case.scenario.vary is None and len(planning.probes_of(case.scenario)) == 1
 
         async def one(probe: str, params: Mapping[str, int], patience: int) -> Attempt:
             how = How(probe, params, timer_factor * patience)
-            attempt = await self._runner.attempt(case, worker, how)
+            attempt = await self._runner.attempt(case, worker, how, let_go if is_only else None)
             self.accounts[case.row.id].add_attempt(attempt.duration_ms)
             made.append(attempt)
             return attempt
 
         chosen = await self._ask(case, one)
+        self.accounts[case.row.id].add_case(sum(attempt.duration_ms for attempt in made))
         for attempt in made:
             if attempt.evidence != chosen.evidence:
                 self._folder.drop_evidence(attempt.evidence)
@@ -476,12 +498,23 @@ def replace_repeat(attempt: Attempt) -> Attempt:
     return replace(attempt, verdict={**attempt.verdict, "repeat": "the server was busy"})
 
 
-async def _at_most(width: int, more: Callable[[], Coroutine[Any, Any, None] | None]) -> None:
-    """Run what `more` hands out, `width` at a time; the first failure ends all."""
+def _setter(future: asyncio.Future[None]) -> Callable[[object], None]:
+    """A callback that marks it as done; calling it again does nothing."""
+
+    def call(_: object = None) -> None:
+        if not future.done():
+            future.set_result(None)
+
+    return call
+
+
+async def _at_most(width: int, more: Callable[[int], Coroutine[Any, Any, None] | None]) -> None:
+    """Run what `more`, told how many are running, hands out, `width` at a time; the first failure
+    ends all."""
     running: set[asyncio.Task[None]] = set()
     try:
         while True:
-            while len(running) < width and (job := more()) is not None:
+            while len(running) < width and (job := more(len(running))) is not None:
                 running.add(asyncio.create_task(job))
             if not running:
                 return

@@ -90,8 +90,9 @@ class JudgePool:
                 await judge.process.stop()
                 self.cpu_ms += judge.process.cpu_ms
 
-    async def ask(self, job: Mapping[str, Any], transcript: bytes) -> dict[str, Any]:
-        """The verdict. The transcript is handed on as the server wrote it, unread."""
+    async def ask(self, job: Mapping[str, Any], transcript: bytes, lines: bytes) -> dict[str, Any]:
+        """The verdict. The transcript and the adapter's lines are handed on as they were written,
+        unread: they may be megabytes, and nothing else runs while this process reads."""
         have = len(self._judges)
         judge = min(self._judges, key=lambda one: len(one.waiting))
         if len(judge.waiting) > 1 and have < self._count:
@@ -101,9 +102,10 @@ class JudgePool:
         number = next(self._numbers)
         waiter: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         judge.waiting[number] = waiter
-        head = json.dumps({"id": number, **job}, separators=(",", ":")).encode()
-        one_line = transcript.replace(b"\n", b" ")
-        judge.process.write(head[:-1] + b',"transcript":' + one_line + b"}\n")
+        sizes = {"transcript": len(transcript), "lines": len(lines)}
+        head = json.dumps({"id": number, **job, "octets": sizes}, separators=(",", ":")).encode()
+        for part in (head + b"\n", transcript, lines):
+            judge.process.write(part)
         answer = await self._wait(judge, waiter)
         if "verdict" in answer:
             verdict: dict[str, Any] = answer["verdict"]

@@ -3,8 +3,9 @@
 
     python -m interimspec.judge_worker CATALOGUE      jobs on stdin, answers on INTERIMSPEC_OUT
 
-A job is one JSON line: what an Observation holds, the transcript, and the file for the evidence.
-The answer is one JSON line: the verdict, or what went wrong. Nothing is kept between jobs.
+A job is one JSON line (what an Observation holds, the file for the evidence, and the sizes of what
+follows), then the transcript and the adapter's lines as they were written. The answer is one JSON
+line: the verdict, or what went wrong. Nothing is kept between jobs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from interimspec import records
 from interimspec.catalogue import Catalogue, load_catalogue
@@ -39,13 +40,25 @@ def fault_verdict(rule: str, sentence: str) -> dict[str, Any]:
     }
 
 
-def events_of(job: Mapping[str, Any]) -> list[dict[str, Any]]:
+def events_of(lines: bytes) -> list[dict[str, Any]]:
     """The adapter's lines, read; what is no event is kept as a bad line."""
-    return [parse_line(line) for line in job["lines"].split("\n") if line.strip()]
+    text = lines.decode("utf-8", "replace")
+    return [parse_line(line) for line in text.split("\n") if line.strip()]
+
+
+def json_of(transcript: bytes) -> Any:
+    """What the server wrote, or None where that is no JSON."""
+    try:
+        return json.loads(transcript)
+    except ValueError:
+        return None
 
 
 def verdict_of(
-    catalogue: Catalogue, job: Mapping[str, Any], events: Sequence[dict[str, Any]]
+    catalogue: Catalogue,
+    job: Mapping[str, Any],
+    transcript: Any,
+    events: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
     """The judge's answer to one job."""
     process = job["process"]
@@ -58,24 +71,29 @@ def verdict_of(
         manifest=ClientFacts(can=job["can"], told=job["told"]),
     )
     try:
-        transcript = Transcript.from_json(job["transcript"])
+        seen = Transcript.from_json(transcript)
     except TranscriptError as error:
         return fault_verdict("V1", f"The server's transcript cannot be read: {error}.")
-    verdict = judge(catalogue[job["scenario"]], transcript, observation).to_json()
+    verdict = judge(catalogue[job["scenario"]], seen, observation).to_json()
     if job["hello"] is None:
         verdict["sentence"] = f"{job['failure']}."
     return verdict
 
 
-def answer(catalogue: Catalogue, job: Mapping[str, Any]) -> dict[str, Any]:
+def answer(
+    catalogue: Catalogue, job: Mapping[str, Any], transcript: bytes, lines: bytes
+) -> dict[str, Any]:
     """Verdict and evidence; a bug of ours is told with its traceback, and ends nothing."""
     try:
-        events = events_of(job)
-        verdict = verdict_of(catalogue, job, events)
+        events = events_of(lines)
+        seen = json_of(transcript)
+        if seen is None:  # the evidence shall be JSON all the same
+            transcript = json.dumps(transcript.decode("utf-8", "replace")).encode()
+        verdict = verdict_of(catalogue, job, seen, events)
         path = Path(job["evidence"])
-        text = records.evidence_text(catalogue[job["scenario"]], job, events, verdict)
+        text = records.evidence_text(catalogue[job["scenario"]], job, transcript, events, verdict)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        path.write_bytes(text)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         with contextlib.suppress(OSError):  # half of it is of no use, and takes what room there is
@@ -86,12 +104,22 @@ def answer(catalogue: Catalogue, job: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": job["id"], "verdict": verdict}
 
 
+def read_job(source: BinaryIO) -> tuple[dict[str, Any], bytes, bytes] | None:
+    """The next job with its transcript and its lines; None at the end of file."""
+    head = source.readline()
+    if not head:
+        return None
+    job = json.loads(head)
+    sizes = job["octets"]
+    return job, source.read(sizes["transcript"]), source.read(sizes["lines"])
+
+
 def main() -> int:
     """Until end of file."""
     catalogue = load_catalogue(Path(sys.argv[1]))
     with Path(os.environ["INTERIMSPEC_OUT"]).open("w", encoding="utf-8") as out:
-        for line in sys.stdin.buffer:
-            out.write(json.dumps(answer(catalogue, json.loads(line))) + "\n")
+        while (asked := read_job(sys.stdin.buffer)) is not None:
+            out.write(json.dumps(answer(catalogue, *asked)) + "\n")
             out.flush()
     return 0
 

@@ -73,7 +73,7 @@ class Observation:
 def parse_line(line: str) -> dict[str, Any]:
     """One line of an adapter's event channel; never raises."""
     try:
-        value = json.loads(line, parse_constant=_no_constant)
+        value = _DECODER.decode(line)
     except (ValueError, RecursionError):
         return _bad_line(line)
     if not isinstance(value, dict) or not isinstance(value.get("event"), str):
@@ -89,6 +89,9 @@ def _bad_line(line: str) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)  # json.loads would make one for each line
 
 
 def plan_problem(plan: Json) -> str | None:

@@ -88,10 +88,12 @@ def case_record(
 def evidence_text(
     scenario: Scenario,
     job: Mapping[str, Any],
+    transcript: bytes,
     events: Sequence[Mapping[str, Any]],
     verdict: Mapping[str, Any],
-) -> str:
-    """Everything a verdict rests on, as the file holds it; `job` is what the judge was asked."""
+) -> bytes:
+    """Everything a verdict rests on, as the file holds it; `job` is what the judge was asked. The
+    transcript is the server's own JSON: written as it came, which costs nothing."""
     row = str(job["case"]).split("::")[0]
     data = {
         "v": FORMAT,
@@ -102,7 +104,6 @@ def evidence_text(
         "hello": job["hello"],
         "events": events,
         "process": job["process"],
-        "transcript": job["transcript"],
         "verdict": verdict,
         "repro": {
             "serve": f"interimspec serve {scenario.id}",
@@ -110,7 +111,9 @@ def evidence_text(
             "again": f"interimspec repro {shlex.quote(row)} {scenario.id}",
         },
     }
-    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    before = text[:-1].encode("utf-8", "backslashreplace")
+    return before + b',"transcript":' + transcript.strip() + b"}\n"
 
 
 def by_hand(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -220,9 +221,14 @@ class RunSession:
         )
         line = ProgressLine(engine.progress, self._stream)
         ticker = asyncio.create_task(line.run())
+        # Catalogue and cases are here to stay: looking through them again for garbage would stop
+        # the loop for tenths of a second, in the middle of what is being timed.
+        gc.collect()
+        gc.freeze()
         try:
             await engine.run(cases)
         finally:
+            gc.unfreeze()
             ticker.cancel()
             line.clear()
             run_folder.save_durations(self.runs, durations, engine.measured)

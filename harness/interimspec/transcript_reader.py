@@ -330,15 +330,10 @@ def _head(
     began = begun.began if begun else run.began
     if any(first < run.end and start < last for first, last in holes):
         return Head(conn, run.exchange, start, run.end, began, run.left, True, None, (), False)
-    begun = Head(conn, run.exchange, start, run.end, began, run.left, False, None, ())
     # A head may come in thousands of pieces: it is read when the last one is there.
     ends = _END_OF_HEAD.search(stream, max(start, run.end - 4), run.end)
-    return _parsed(begun, stream) if ends else begun
-
-
-def _parsed(head: Head, stream: bytes) -> Head:
-    complete, status, fields = _parse_head(stream[head.start : head.end])
-    return replace(head, complete=complete, status=status, fields=fields)
+    complete, status, fields = _parse_head(stream[start : run.end]) if ends else (False, None, ())
+    return Head(conn, run.exchange, start, run.end, began, run.left, complete, status, fields)
 
 
 @lru_cache(maxsize=64)

@@ -10,6 +10,7 @@ def account(processes: int, *cases_ms: float, cpu_ms: float = 0.0) -> RowAccount
     made = RowAccount(processes, cpu_ms=cpu_ms)
     for case_ms in cases_ms:
         made.add_attempt(case_ms)
+        made.add_case(case_ms)
     return made
 
 
@@ -32,6 +33,14 @@ def test_a_row_has_no_use_for_more_processes_than_cases() -> None:
 def test_the_longest_case() -> None:
     found = ideal({"a": account(8, 5000, *[10] * 8)}, 0, cores=1)
     assert (found.ms, found.bound_by) == (5000, "the longest case of a")
+
+
+def test_a_case_is_as_long_as_its_attempts_one_after_the_other() -> None:
+    row = RowAccount(8)
+    for _ in range(20):
+        row.add_attempt(300)
+    row.add_case(6000)
+    assert ideal({"a": row}, 0, cores=1).ms == 6000
 
 
 def test_nothing_was_run() -> None:
