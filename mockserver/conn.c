@@ -351,26 +351,37 @@ void conn_cancel(struct conn *conn, int64_t now_ns)
 
 /* ---- reading ---- */
 
-/* The shared plain port speaks HTTP/1.1 until the first octets say that the client knows better. */
+/* The shared plain port speaks HTTP/1.1 until the first octets say that the client knows better.
+ * Fewer than four may be those of a PUT as well: the reader of HTTP/1.1 keeps them, and makes
+ * nothing of so few, until the next ones tell. */
 static void choose_protocol(struct conn *conn, struct bytes octets)
 {
-    if (conn->is_leased || conn->transport_bit != TRANSPORT_H1) {
+    enum { TELLING_OCTETS = 4 };
+    size_t before = conn->preface_octets;
+    if (conn->is_leased || conn->transport_bit != TRANSPORT_H1 || conn->received != before) {
         return;
     }
-    size_t len = octets.len < H2_PREFACE_LEN ? octets.len : (size_t)H2_PREFACE_LEN;
-    if (len >= 4 && memcmp(octets.data, H2_PREFACE, len) == 0) {
-        protocol_close(conn->protocol);
-        conn->transport_bit = TRANSPORT_H2C;
-        open_protocol(conn);
+    size_t left = H2_PREFACE_LEN - before;
+    size_t len = octets.len < left ? octets.len : left;
+    if (memcmp(octets.data, &H2_PREFACE[before], len) != 0) {
+        return;
+    }
+    if (before + len < TELLING_OCTETS) {
+        conn->preface_octets = (uint8_t)(before + len);
+        return;
+    }
+    protocol_close(conn->protocol);
+    conn->transport_bit = TRANSPORT_H2C;
+    open_protocol(conn);
+    if (before > 0) {
+        protocol_receive(conn->protocol, bytes_of(H2_PREFACE, before));
     }
 }
 
 static void receive(struct conn *conn, struct bytes octets, int64_t now_ns)
 {
     conn->read = octets;
-    if (conn->received == 0) {
-        choose_protocol(conn, octets);
-    }
+    choose_protocol(conn, octets);
     if (conn->server->options->live) {
         live_received(conn, octets, now_ns);
     }

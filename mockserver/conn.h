@@ -149,8 +149,9 @@ struct conn {
     uint32_t queued;
     uint8_t peer[16];
     uint16_t peer_port;
-    uint8_t state;         /* enum conn_state */
-    uint8_t transport_bit; /* enum transport_bit; on a shared port for TLS, ALPN may change it */
+    uint8_t state;          /* enum conn_state */
+    uint8_t transport_bit;  /* enum transport_bit; on a shared port for TLS, ALPN may change it */
+    uint8_t preface_octets; /* so many of HTTP/2's preface have come, too few to choose by */
     bool peer_is_v6 : 1;
     bool is_leased : 1; /* run came from the port */
     bool is_tunnel : 1; /* a CONNECT has come: what follows it may be TLS */

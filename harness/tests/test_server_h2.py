@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -302,3 +303,38 @@ def test_a_client_that_does_not_read_is_read_no_more(server: MockServer) -> None
         last = flood(client, "/silent/deaf", 20)
         assert last > 1000
     server.end("deaf")
+
+
+@pytest.mark.parametrize("cuts", [(1,), (2,), (3,), (1, 2, 3), (1, 2, 3, 5, 23)])
+def test_the_preface_may_come_in_pieces(server: MockServer, cuts: tuple[int, ...]) -> None:
+    """On the port for all plain HTTP, where its first octets may be those of a PUT as well."""
+    run = "pieces-" + "-".join(map(str, cuts))
+    with Client(server.port) as client:
+        for start, end in itertools.pairwise((0, *cuts)):
+            client.send(PREFACE[start:end])
+            time.sleep(0.05)
+        client.send(PREFACE[cuts[-1] :] + settings() + request(f"/single/{run}", 1))
+        read_frames(client, HEADERS, 2)
+    assert server.end(run)["transport"] == "h2c"
+
+
+@pytest.mark.parametrize("first", [b"P", b"PU", b"PR", b"PRI", b"PRI ", b"X"])
+def test_octets_like_those_of_the_preface_begin_http_1_too(
+    server: MockServer, first: bytes
+) -> None:
+    with Client(server.port) as client:
+        client.send(first)
+        time.sleep(0.05)
+        client.send(b"T /single/first HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert client.read_to_end() is not None
+    if first == b"PRI ":  # no method of HTTP/1.1
+        assert sent(client, GOAWAY)
+    else:
+        assert client.data.startswith(b"HTTP/1.1 ")
+
+
+def test_the_beginning_of_a_preface_and_no_more_holds_nothing_up(server: MockServer) -> None:
+    with Client(server.port) as client:
+        client.send(PREFACE[:3])
+        client.sock.shutdown(socket.SHUT_WR)
+        assert client.read_to_end() is not None
