@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import http.client
 import json
 import os
@@ -44,8 +45,18 @@ class Throughput:
     cpu_us: float  # processor time of the server per request
 
 
+LIBC = ctypes.CDLL(None, use_errno=True)
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def end_with_parent() -> None:
+    """In a child before it becomes its program: however the bench ends, nothing stays behind."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Process:
-    """A program of ours that says one line of JSON when it is ready and ends with its input."""
+    """A program that is stopped when it is no longer needed. Ours say one line of JSON when they
+    are ready and end with their input; others just run."""
 
     def __init__(self, command: Sequence[str | Path]) -> None:
         self.name = Path(command[0]).name
@@ -56,6 +67,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=self.log,
             start_new_session=True,
+            preexec_fn=end_with_parent,
         )
         assert self.popen.stdout is not None
         os.set_blocking(self.popen.stdout.fileno(), False)
@@ -250,6 +262,7 @@ def h2_load(arguments: argparse.Namespace, process: Process, url: str) -> Throug
         text=True,
         timeout=120,
         check=False,
+        preexec_fn=end_with_parent,
     )
     used = process.schedstat()[0] - before
     rate = re.search(r"finished in [^,]*, ([0-9.]+) req/s", done.stdout)
@@ -464,8 +477,13 @@ def bench(arguments: argparse.Namespace, folder: Path) -> None:
         tls(arguments, folder)
 
 
+def stop(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
 def main() -> int:
     arguments = read_arguments()
+    signal.signal(signal.SIGTERM, stop)  # so that what is running is stopped, and files removed
     with tempfile.TemporaryDirectory(prefix="interimspec-bench-") as folder:
         try:
             bench(arguments, Path(folder))
