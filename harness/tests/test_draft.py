@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,13 @@ def test_severity_is_by_what_happened(run: Path) -> None:
     assert "waits for ever" in told["hurl", "single-102"]
 
 
+def test_a_request_that_is_sent_twice_is_severe_though_the_failure_is_told(run: Path) -> None:
+    case = next(iter(load_report([run]).cases.values()))
+    twice = replace(case, class_="unfinished", outcome="error", reasons=({"rule": "G4"},))
+    assert "an order is placed again" in severity(twice)
+    assert "does not end such an exchange" in severity(replace(twice, reasons=()))
+
+
 # ---------------------------------------------------------------- the script
 
 
@@ -293,11 +301,16 @@ def test_every_example_is_of_a_client_and_says_how_to_run_it() -> None:
     files = sorted(EXAMPLES.iterdir())
     assert files
     for path in files:
-        client, _, variant = path.stem.partition("+")
+        name, kind = path.stem, ""
+        for one in ("post", "expect"):
+            if name.endswith(f"-{one}"):
+                name, kind = name.removesuffix(f"-{one}"), one
+        client, _, variant = name.partition("+")
         assert client in names, path
         assert not variant or variant in names[client].variants, path
-        example = find_example(EXAMPLES, client, "1.0", variant)
+        example = find_example(EXAMPLES, client, "1.0", variant, kind)
         assert example is not None
+        assert example.kind == kind
         if path.suffix == ".sh":
             assert '"$@"' in example.text or '"$url"' in example.text
             assert names[client].kind == "tool"
@@ -310,3 +323,15 @@ def test_every_example_is_of_a_client_and_says_how_to_run_it() -> None:
         EXAMPLES, "http.rb", "1.0", "persistent"
     )
     assert find_example(EXAMPLES, "requests", "1.0", "no-such-variant") is None
+
+
+def test_an_example_makes_the_request_that_showed_the_finding() -> None:
+    post = find_example(EXAMPLES, "wget", "1.0", kind="post")
+    usual = find_example(EXAMPLES, "wget", "1.0")
+    assert post is not None
+    assert usual is not None
+    assert "--post-data" in post.text
+    assert post.methods == ("POST",)
+    assert "--post-data" not in usual.text
+    # What is written for an Expect is not shown for a POST without one.
+    assert find_example(EXAMPLES, "wget", "1.0", kind="expect") == usual

@@ -216,6 +216,20 @@ def test_what_is_committed_still_withholds_something_for_each_of_its_patterns() 
     assert stale == []
 
 
+def test_nothing_that_is_committed_is_withheld_without_an_entry() -> None:
+    """What an entry withheld is accepted anew when the entry goes, or readers never see it."""
+    entries = load_embargo(ROOT / "reports" / "embargo.toml")
+    without = []
+    for path in sorted((ROOT / "reports" / "results").glob("*.json")):
+        data = json.loads(path.read_bytes())
+        for name, cell in data["cells"].items():
+            scenario, _, rest = name.partition("[")
+            where = (data["client"], scenario, rest.removesuffix("]"), data["variant"] or "")
+            if cell["grade"] == "withheld" and not any(one.covers(*where) for one in entries):
+                without.append(f"{path.stem}: {name}")
+    assert without == []
+
+
 def test_one_entry_is_about_all_clients_with_its_cause(tmp_path: Path) -> None:
     path = tmp_path / "embargo.toml"
     path.write_text(factory.embargo_toml("low", "a-*") + '"on.top" = ["b-1", "c-*"]\n')

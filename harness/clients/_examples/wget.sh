@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-wget --no-config --no-hsts -S -O - --timeout=5 --tries=1 "$@"; echo "exit status $?"
+wget --no-config --no-hsts -S -O - --timeout=5 "$@"; echo "exit status $?"

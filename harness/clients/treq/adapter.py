@@ -21,6 +21,7 @@ from twisted.web.client import (
     ResponseFailed,
     ResponseNeverReceived,
 )
+from twisted.web.error import PageRedirect
 
 
 async def play_async(plan):
@@ -63,7 +64,19 @@ def reasons(failure):
         yield from reasons(reason.value)
 
 
+def refused_redirect(failure):
+    """A 307 or 308 to a POST, which the redirect agent does not follow by its policy."""
+    return next((one for one in reasons(failure) if isinstance(one, PageRedirect)), None)
+
+
+def status_of(failure):
+    redirect = refused_redirect(failure)
+    return {"status": int(redirect.status)} if redirect is not None else {}
+
+
 def kind_of_reasons(failure):
+    if refused_redirect(failure) is not None:
+        return "status"
     for cause in reasons(failure):
         kind = adapterkit.kind_of(cause, KINDS)
         if kind != "other":
@@ -100,6 +113,7 @@ def read_plans():
             },
             play=play,
             kinds=KINDS,
+            detail=status_of,
             kind_by_value=kind_of_reasons,
         )
     finally:

@@ -14,7 +14,7 @@ from typing import Any
 from interimspec import paths, run_folder
 from interimspec.draft.causes import EASIEST_FIRST, Cause, causes_of, key_of, led_by
 from interimspec.draft.document import Draft, render, title_of
-from interimspec.draft.example import find_example
+from interimspec.draft.example import Example, find_example
 from interimspec.draft.replay import NoReplay, replay_of, script_of
 from interimspec.errors import HarnessFault, ResultsFault, UsageError
 from interimspec.manifest import Manifest, load_manifest
@@ -177,10 +177,19 @@ def _draft(
         evidence=evidence,
         script=script,
         no_script=no_script,
-        example=find_example(examples, row.client, row.version, row.variant) if examples else None,
+        example=_example(examples, row, evidence) if examples else None,
         embargo=entry,
         withheld=_withheld(row.client, entry, withheld),
     )
+
+
+def _example(folder: Path, row: RowId, evidence: Mapping[str, Any]) -> Example | None:
+    """One that makes the request that showed the finding, where somebody has written it."""
+    requests = (evidence.get("plan") or {}).get("requests") or [{}]
+    first = requests[0]
+    expect = bool(first.get("expect_continue"))
+    kind = "expect" if expect else "post" if first.get("method") == "POST" else ""
+    return find_example(folder, row.client, row.version, row.variant, kind)
 
 
 def _embargo(entries: Sequence[Embargo], cases: Sequence[Case]) -> Embargo | None:

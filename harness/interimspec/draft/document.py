@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from .causes import Cause, rows_with
 from .example import Example
 from .replay import DEFAULT_PORT
 
+_ADDRESS = re.compile(r"(https?://[^\s<>()]*[^\s<>().,])")
 _SHOWN_LINES = 60
 _SHOWN_CASES = 40
 _URL = f"http://127.0.0.1:{DEFAULT_PORT}"
@@ -87,12 +89,21 @@ def _embargo(draft: Draft) -> Iterator[str]:
     if entry is None:
         return
     yield "> **Not public.** Do not post this where everybody can read it."
-    yield f"> Send it to: {escape_markdown(entry.contact)}"
+    yield f"> Send it to: {_linked(entry.contact)}"
     yield ">"
     yield f"> {escape_markdown(' '.join(entry.reason.split()))}"
     if entry.reported is not None:
         yield f"> Reported on {entry.reported}; to be published after {entry.publish_after}."
     yield ""
+
+
+def _linked(text: str) -> str:
+    """With its addresses as links that can be followed and copied."""
+    parts = _ADDRESS.split(text)
+    return "".join(
+        f"<{safe_link(part)}>" if at % 2 and safe_link(part) else escape_markdown(part)
+        for at, part in enumerate(parts)
+    )
 
 
 def _summary(draft: Draft) -> Iterator[str]:
@@ -139,10 +150,11 @@ def severity(case: Case) -> str:
             "an order is placed again, a payment made again."
         )
     outcome = case.outcome or ""
-    if outcome in _SEVERITY_OF_OUTCOME and not (outcome == "error" and "G4" in rules):
+    owed = case.class_ in ("serve", "limit")  # elsewhere a failure is what should be told
+    if outcome in ("error", "timeout") and not owed:
+        words = words or ["The client does not end such an exchange as it should."]
+    elif outcome in _SEVERITY_OF_OUTCOME and not (outcome == "error" and "G4" in rules):
         words.append(_SEVERITY_OF_OUTCOME[outcome])
-    if case.class_ not in ("serve", "limit") and outcome in ("error", "timeout"):
-        words = words[:-1] or ["The client does not end such an exchange as it should."]
     return " ".join(words) or "See what was sent and what was told."
 
 
@@ -208,7 +220,8 @@ def _pinned(manifest: Manifest, version: str) -> list[str]:
         path = manifest.here / name.replace("{version}", version)
         if "pip" in manifest.install.methods and path.suffix == ".txt" and path.is_file():
             lines = path.read_text(encoding="utf-8").splitlines()
-            found += [line.split()[0] for line in lines if line[:1].isalnum()]
+            pins = [line.split()[0] for line in lines if line[:1].isalnum()]
+            found += [pin.replace("{version}", version) for pin in pins]
     return found
 
 
@@ -298,10 +311,16 @@ def _client_part(draft: Draft) -> Iterator[str]:
     method = str(requests[0].get("method", "GET"))
     example = draft.example
     fields = [name for name, _ in requests[0].get("headers") or () if name != "Content-Type"]
-    same = method in (example.methods if example else ("GET",)) and not fields
+    expect = bool(requests[0].get("expect_continue"))
+    same = (
+        method in (example.methods if example else ("GET",))
+        and not fields
+        and expect == (example is not None and example.kind == "expect")
+    )
     second = len(requests) > 1
     addresses = f"{_URL}/ {_URL}/next" if second else f"{_URL}/"
-    arguments = addresses if method == "GET" or not same else f"{method} {addresses}"
+    chosen = same and method != "GET" and not (example and example.kind)
+    arguments = f"{method} {addresses}" if chosen else addresses
     if example is None:
         told = f"2. Ask for <{_URL}/>" + (f" and then for <{_URL}/next>" if second else "")
         how = f"configured so: {draft.client.what}" if draft.client.what else "as it is by default"
@@ -364,14 +383,18 @@ def _elsewhere(draft: Draft) -> Iterator[str]:
 
 
 def _known(draft: Draft) -> Iterator[str]:
-    known = "\n\n".join(filter(None, [draft.client.notes.strip(), draft.withheld]))
-    if not known:
+    if draft.withheld:
+        yield "## The cause, as far as we have read the source"
+        yield ""
+        yield from _fenced(draft.withheld.splitlines(), "text")
+        yield ""
+    if not draft.client.notes:
         return
     yield "## What we know of the client"
     yield ""
     yield "From its source and its documentation, as far as we read them:"
     yield ""
-    yield from _fenced(known.splitlines(), "text")
+    yield from _fenced(draft.client.notes.splitlines(), "text")
     yield ""
 
 

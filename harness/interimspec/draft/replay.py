@@ -218,13 +218,13 @@ _SERVE_1 = '''def read_request(reader):
     return line.decode("latin-1").strip(), last, fields
 
 
-def read_content(reader, fields):
+def read_content(number, reader, fields):
     if b"chunked" in fields.get(b"transfer-encoding", b""):
         while (size := int(reader.readline().split(b";")[0] or b"0", 16)) > 0:
             reader.read(size + 2)
         reader.readline()
-    else:
-        reader.read(int(fields.get(b"content-length", 0)))
+    elif content := reader.read(int(fields.get(b"content-length", 0))):
+        say(number, f"content of the request: {repr(content[:200])[1:]}")
 
 
 def serve(number, client):
@@ -238,6 +238,9 @@ def serve(number, client):
             break
         began = time.monotonic()
         say(number, f"request {line}")
+        if len(line.split()) != 3:
+            say(number, "that is no request line")
+            break
         method, target = line.split()[:2]
         if target == "/":
             send(number, client, ANSWER, began)
@@ -246,9 +249,9 @@ def serve(number, client):
                 if END == "rst":
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 break
-            read_content(reader, fields)
+            read_content(number, reader, fields)
         else:
-            read_content(reader, fields)
+            read_content(number, reader, fields)
             content = f"This is the answer to {method} {target}.\\n".encode()
             head = f"HTTP/1.1 200 OK\\r\\nContent-Length: {len(content)}\\r\\n\\r\\n".encode()
             if method == "HEAD":
