@@ -106,6 +106,11 @@ def test_who_fails_the_plain_102_does_not_survive_it() -> None:
     assert found.edges == ()
 
 
+def test_nothing_is_said_of_a_plain_102_that_was_not_sent() -> None:
+    assert stands(single_102="not run", hints="not run", twice="error").bucket == "undecided"
+    assert stands(single_102="not run", hints="not run", twice="foreign").bucket == "poisoned"
+
+
 def test_who_survives_the_plain_102_has_edges_with_names() -> None:
     found = stands(**{"429": "error"})
     assert (found.bucket, found.served, found.serve_cases) == ("edges", 5, 6)

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .edges import Edge, edges_of, not_plain, order
+from .edges import PLAIN, Edge, edges_of, not_plain, order
 from .model import UNDECIDED, Case, Client, Report, grade_rank
 
 # Worst first, as in the lists of the reports.
@@ -104,6 +104,8 @@ def standing(report: Report, client: Client, transport: str | None = None) -> St
         bucket, leads = "poisoned", worst
     elif failed and not_plain(graded, failed)[1]:
         bucket, leads = "fails", failed
+    elif failed and not any(c.family == PLAIN for c in graded):
+        bucket, leads = "undecided", failed  # nobody knows of the plain 102
     elif failed:
         bucket, leads, edges = "edges", failed, edges_of(report, graded, failed)
     elif open_ or not graded:
