@@ -237,6 +237,7 @@ def _job(
             "status_exits": list(told.status_exits),
             "exits": {str(code): kind for code, kind in told.exits.items()},
             "made_up": list(told.made_up),
+            "no_status": told.no_status,
         },
     }
 

@@ -102,6 +102,7 @@ class Told:
     status_exits: tuple[int, ...] = ()  # documented as "the server answered 4xx or 5xx"
     exits: Mapping[int, str] = field(default_factory=dict)  # other documented ones -> error kind
     made_up: tuple[int, ...] = ()  # statuses that the client gives to what it cannot read
+    no_status: bool = False  # it gives it none at all, while a response that it reads has one
 
     def kind_of_exit(self, code: int) -> str:
         return "status" if code in self.status_exits else self.exits.get(code, "other")
@@ -332,6 +333,7 @@ def _read_told(table: Table, base: Told | None) -> Told:
         table.integers("status_exits", start.status_exits),
         exits,
         table.integers("made_up", start.made_up),
+        table.flag("no_status", start.no_status),
     )
     for status in told.made_up:
         if 1 <= status <= 399:

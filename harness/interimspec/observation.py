@@ -66,7 +66,9 @@ class Observation:
         return said.get(key) if isinstance(said, Mapping) else None
 
     def made_up(self, status: int | None) -> bool:
-        """The manifest says that the client itself gives this status to what it cannot read."""
+        """The manifest says that the client gives this status, or none, to what it cannot read."""
+        if status is None:
+            return bool(self.manifest.told.get("no_status"))
         return status in self.manifest.told.get("made_up", ())
 
 

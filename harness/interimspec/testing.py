@@ -308,6 +308,7 @@ class Teller:
         timers: Mapping[str, int] | None = None,
         can: Mapping[str, Any] | None = None,
         made_up: Sequence[int] = (),
+        no_status: bool = False,
     ) -> None:
         url = "http://127.0.0.1:41007/scenario/r1"
         main: dict[str, Any] = {"name": "main", "method": method, "url": url}
@@ -329,7 +330,7 @@ class Teller:
             "requests": requests,
         }
         self.can = {**ALL, **(can or {})}
-        self.manifest_told = {"made_up": list(made_up)}
+        self.manifest_told = {"made_up": list(made_up), "no_status": no_status}
         self.hello: dict[str, Any] | None = {
             "v": 1, "event": "hello", "client": "c", "version": "1", "stack": [], "can": self.can,
         }  # fmt: skip

@@ -127,6 +127,23 @@ def test_documented_failure_for_the_final_status() -> None:
     assert "G5" in rules(verdict)
 
 
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_failure_told_as_an_answer_without_a_status(declared: bool) -> None:
+    """Who looks at the status finds none; of a tool that never shows one that could not be said."""
+    wire = Wire()
+    conn = wire.connect()
+    conn.send(conn.request(), [("head", b"HTTP/1.1 1O2 Processing\r\n\r\n")], t=2)
+    conn.server_closes(3)
+    question = Question("garbage", has_final=False, server_ends=True)
+    told = Teller(probe=False, no_status=declared).ok("main", None, at=101)
+    verdict = verdict_of(wire, told, question)
+    if declared:
+        assert (verdict.outcome, verdict.grade, rules(verdict)) == ("error", "warn", ["O8a", "G12"])
+        assert verdict.sentence == "Handed over a response without a status."
+    else:
+        assert (verdict.outcome, verdict.grade) == ("silent", "danger")
+
+
 def test_a_failure_told_as_an_answer_that_nobody_gave() -> None:
     """The manifest says that the client shows a 503 where it finds no status line."""
     wire = Wire()

@@ -183,7 +183,8 @@ def _succeeded(case: Case, delivery: Delivery) -> Outcome:
     if delivery.foreign:  # O9
         return Outcome("foreign", "O9", {"got": list(delivery.got)})
     final, exchange, shown = case.final, case.final_exchange, case.main.status
-    if case.observation.made_up(shown) and (final is None or not final.may_be(shown)):  # O8a
+    never_sent = shown is None or final is None or not final.may_be(shown)
+    if never_sent and case.observation.made_up(shown):  # O8a
         return Outcome("error", "O8a", {"kind": "protocol", "made_up": shown})
     if final is None or exchange is None or not final.may_be(shown):
         return Outcome("silent", "O12", _silence(case))

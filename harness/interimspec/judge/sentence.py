@@ -157,6 +157,8 @@ def _failed(case: Case, outcome: Outcome, delivery: Delivery, factor: float | No
             f"{why} and asked again, {case.attempts} times so far; "
             "it was stopped before it told its user anything"
         )
+    if outcome.rule == "O8a" and outcome.data["made_up"] is None:
+        return "handed over a response without a status"
     if outcome.rule == "O8a":
         return f"made up a {outcome.data['made_up']}, which the server never sent"
     text = f"reported a failure ({_error(case)})"

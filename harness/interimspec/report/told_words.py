@@ -66,6 +66,8 @@ def _outcome(case: Case, reasons: Mapping[str, Mapping[str, Any]]) -> str:
         return f"reported the {data.get('status')} as the status of the response, by a failure"
     if rule == "O6":
         return f"reported the final {data.get('status')} by the failure it documents for it"
+    if rule == "O8a" and data.get("made_up") is None:
+        return "handed over a response without a status"
     if rule == "O8a":
         return f"made up a {data.get('made_up')} that the server never sent"
     if rule in ("O7", "O8"):

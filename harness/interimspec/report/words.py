@@ -126,7 +126,7 @@ RULE_WORDS: dict[str, str] = {
     "O6": "The client raised its documented status error for the final response.",
     "O7": "The client reported a timeout, or gave up when its timer had run.",
     "O8": "The client reported a failure.",
-    "O8a": "The client told of its failure by a status of its own making, as if it were an answer.",
+    "O8a": "The client told of its failure as if by an answer, with a status of its own, or none.",
     "O9": "The client reported success with bytes that are not this response's content.",
     "O10": "The client reported success with the final response, whole.",
     "O11": "The client reported success with a part of the final response, or one altered.",
