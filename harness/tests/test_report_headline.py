@@ -262,3 +262,15 @@ def test_many_edited_scenarios_are_one_note() -> None:
     assert len(many) == 1
     assert many[0].startswith("9 scenarios were edited")
     assert many[0].endswith("s4 and 4 more.")
+
+
+@pytest.mark.parametrize(("rule", "title"), [("V4", "Not concerned"), ("V3", "Not decided")])
+def test_a_client_of_http10_is_not_concerned(tmp_path: Path, rule: str, title: str) -> None:
+    refused = {"grade": "unsupported", "outcome": None, "reasons": [{"rule": rule}]}
+    changes = {("curl", script.id): refused for script in factory.SCRIPTS}
+    folder = factory.write_run(tmp_path / "run", cases=changes)
+    text = markdown.pages(load_report([folder]))["COMPATIBILITY.md"]
+    (line,) = [one for one in text.splitlines() if one.startswith("- ") and title in one]
+    assert "(1).**" in line
+    after = text.splitlines()[text.splitlines().index(line) + 1]
+    assert "curl" in after

@@ -84,6 +84,14 @@ def fails_without_102(report: Report, case: Case) -> bool:
     return 0 < _harm(case) <= _harm(other)
 
 
+def speaks_http10_only(report: Report, client: Client) -> bool:
+    """Whether nothing about 102 could be asked, as its requests say HTTP/1.0 (rule V4): to that no
+    1xx may be sent (RFC 9110, 15.2)."""
+    asked = [case for case in report.cases_of(client.row) if report.about_102(case)]
+    http10 = any(reason.get("rule") == "V4" for case in asked for reason in case.reasons)
+    return http10 and all(case.grade == "unsupported" for case in asked)
+
+
 def standing(report: Report, client: Client, transport: str | None = None) -> Standing:
     """Over all that the row was asked over; or over one transport, and then without what comes
     before the answer to a CONNECT, which is a question of its own."""

@@ -31,6 +31,7 @@ _VERDICTS = {
     "fails": "**F**",
     "poisoned": "**D**",
     "undecided": "?",
+    "http10": "–",
     "withheld": "x",
 }
 _WORDS = {
@@ -39,6 +40,7 @@ _WORDS = {
     "fails": "fails",
     "poisoned": "wrong answers",
     "undecided": "not decided",
+    "http10": "HTTP/1.0",
     "withheld": "not public yet",
 }
 _WITHOUT_102 = "not counted"
@@ -83,7 +85,9 @@ def _intro(report: Report) -> Iterator[str]:
         yield ""
 
 
-def _bucket(standing: summary.Standing) -> str:
+def _bucket(report: Report, standing: summary.Standing) -> str:
+    if standing.bucket == "undecided" and summary.speaks_http10_only(report, standing.client):
+        return "http10"
     if standing.bucket == "undecided" and standing.withheld:
         return "withheld"
     return standing.bucket
@@ -95,15 +99,17 @@ def _short(report: Report) -> Iterator[str]:
     meanings = {
         **summary.BUCKET_MEANINGS,
         "undecided": "Too little could be measured.",
+        "http10": "Their requests say HTTP/1.0, and no 1xx may be sent to that (RFC 9110, section "
+        "15.2), so there is nothing to ask.",
         "withheld": "Something was found that is not public yet, and its maintainers are to hear "
         "of it first; what did well is shown.",
     }
-    titles = {**summary.BUCKET_TITLES, "withheld": "Not public yet"}
+    titles = {**summary.BUCKET_TITLES, "withheld": "Not public yet", "http10": "Not concerned"}
     found: dict[str, list[summary.Standing]] = {}
     for client in speakers(report):
         standing = summary.standing(report, client)
-        found.setdefault(_bucket(standing), []).append(standing)
-    for bucket in ("survives", "edges", "fails", "poisoned", "withheld", "undecided"):
+        found.setdefault(_bucket(report, standing), []).append(standing)
+    for bucket in ("survives", "edges", "fails", "poisoned", "withheld", "http10", "undecided"):
         if bucket not in found:
             continue
         title = f"{_VERDICTS[bucket]} {titles[bucket]} ({len(found[bucket])})"
@@ -203,7 +209,7 @@ def _about_102(report: Report, client: Client, transport: str) -> str:
     if not standing.serve_cases and not standing.withheld:
         return ""
     hidden = f", {standing.withheld} not shown" if standing.withheld else ""
-    bucket = _VERDICTS[_bucket(standing)]
+    bucket = _VERDICTS[_bucket(report, standing)]
     if standing.not_counted:
         hidden += f", {standing.not_counted} {_WITHOUT_102}"
     return f"{bucket} {standing.served} of {standing.serve_cases}{hidden}"
@@ -214,9 +220,9 @@ def _since(report: Report, row: RowId, every: Mapping[RowId, summary.Standing]) 
     older = report.older(row)
     if not older:
         return ""
-    spans: list[tuple[str, list[str]]] = [(_bucket(every[row]), [row.version])]
+    spans: list[tuple[str, list[str]]] = [(_bucket(report, every[row]), [row.version])]
     for one in older:  # newest first; versions in a row that stand alike are one span
-        bucket = _bucket(every[one])
+        bucket = _bucket(report, every[one])
         if spans[-1][0] != bucket:
             spans.append((bucket, []))
         spans[-1][1].append(one.version)
