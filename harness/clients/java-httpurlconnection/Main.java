@@ -61,6 +61,11 @@ public final class Main extends Adapter {
         for (String[] field : request.headers) {
             connection.addRequestProperty(field[0], field[1]);
         }
+        // Without a streaming mode Expect is not waited for, and a body is buffered as a whole.
+        boolean streamed = request.body != null && (request.expectContinue || !request.pauses.isEmpty());
+        if (streamed) {
+            connection.setFixedLengthStreamingMode(request.body.length);
+        }
         if (request.body != null) {
             sendBody(request, connection);
         }
@@ -72,6 +77,9 @@ public final class Main extends Adapter {
                 Report.fields(connection.getHeaderFields()));
         report.body(new byte[0], 0);
         InputStream content = status >= 400 ? connection.getErrorStream() : connection.getInputStream();
+        if (content == null && streamed && (status == 401 || status == 407)) {
+            content = connection.getInputStream(); // throws HttpRetryException, as documented
+        }
         if (content != null) {
             readAll(content, report);
         }
@@ -81,10 +89,6 @@ public final class Main extends Adapter {
         connection.setDoOutput(true);
         if (request.expectContinue) {
             connection.setRequestProperty("Expect", "100-Continue");
-        }
-        // Without a streaming mode Expect is not waited for, and a body is buffered as a whole.
-        if (request.expectContinue || !request.pauses.isEmpty()) {
-            connection.setFixedLengthStreamingMode(request.body.length);
         }
         try (OutputStream out = connection.getOutputStream(); InputStream in = request.bodyStream()) {
             in.transferTo(out);
