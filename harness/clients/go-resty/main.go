@@ -23,7 +23,7 @@ func main() {
 		Stack:   []kit.Layer{kit.Runtime()},
 		Can: kit.Can{
 			HTTP: []string{"1.1", "2"}, TLS: true, Timers: []string{"total_ms"},
-			SecondRequest: "pooled", NotBefore: true, Interim: "none", BodyStream: true,
+			SecondRequest: "pooled", NotBefore: true, Interim: "none",
 		},
 		Open: open,
 	})

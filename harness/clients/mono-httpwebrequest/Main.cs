@@ -13,7 +13,7 @@ sealed class MonoHttpWebRequest : Adapter
 {
     MonoHttpWebRequest()
         : base("mono-httpwebrequest", Mono(), "{\"proxy\":true,\"timers\":[\"total_ms\"],\"phases\":true,"
-            + "\"interim\":\"fields\",\"expect_continue\":true,\"body_stream\":true}")
+            + "\"interim\":\"fields\",\"expect_continue\":true,\"body_stream\":false}")
     {
         Layer("mono", Mono());
     }
