@@ -13,6 +13,7 @@ import org.apache.pekko.stream.scaladsl.TcpIdleTimeoutException
 import scala.concurrent.{Await, Future}
 import scala.concurrent.duration._
 import scala.jdk.CollectionConverters._
+import scala.jdk.FutureConverters._
 
 /** Pekko HTTP's client, at the level of requests; with `--http2` one connection of HTTP/2, which that level lacks. */
 final class Main private (http2: Boolean) extends Adapter("pekko-http", Adapter.versionOf(classOf[HttpRequest])) {
@@ -57,7 +58,7 @@ object Main {
   /** One for the program, as documented; what a plan opened is closed with its pools. */
   private implicit val system: ActorSystem = ActorSystem("adapter")
 
-  /** The exceptions that fail the future of a request. */
+  /** The exceptions that a call throws in place of handing out a future. */
   private def isOwn(error: RuntimeException): Boolean = error.getClass.getName.startsWith("org.apache.pekko.")
 
   /** A program with HTTP/2 holds the connection itself, and opens another when that has ended. */
@@ -120,8 +121,17 @@ object Main {
         report.body(octets.toArray, octets.length)
       }
     }
-    Await.result(over, Duration.Inf)
+    // What fails the future is told, of whatever type it is: many are plain ones of the JDK. This throws
+    // ExecutionException, where Await would throw the failure itself, as if it were one of the adapter.
+    over.asJava.toCompletableFuture.get()
   }
 
-  def main(args: Array[String]): Unit = new Main(args.contains("--http2")).start()
+  def main(args: Array[String]): Unit =
+    try new Main(args.contains("--http2")).start()
+    catch {
+      // The threads of the ActorSystem would keep a process alive that has crashed.
+      case crash: Throwable =>
+        crash.printStackTrace()
+        sys.exit(1)
+    }
 }
