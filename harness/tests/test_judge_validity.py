@@ -175,6 +175,39 @@ def test_http10_gets_no_interim() -> None:
     assert invalid(verdict_of(wire, told)) == (None, "unsupported", "V4", "http10")
 
 
+@pytest.mark.parametrize(("version", "valid"), [("1.0", False), ("1.1", True)])
+def test_http10_gets_no_transfer_encoding(version: str, valid: bool) -> None:
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request(version=version)
+    conn.answer(first, 200, b"2\r\nok\r\n0\r\n\r\n", ["Transfer-Encoding: chunked"], t=2)
+    told = Teller(probe=False).ok("main", 200, b"ok", at=3)
+    rules = {reason["rule"] for reason in verdict_of(wire, told).reasons}
+    assert ("V4" in rules) is not valid
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "valid"),
+    [
+        ("If-None-Match", (), False),
+        ("If-None-Match", (("if-none-match", '"v1"'),), True),
+        ("Accept", (), True),  # the answer does not depend on it
+    ],
+)
+def test_a_precondition_that_is_not_sent_is_not_asked(
+    name: str, sent: tuple[tuple[str, str], ...], valid: bool
+) -> None:
+    wire = Wire()
+    conn = wire.connect()
+    conn.answer(conn.request(fields=sent), 200, OWN, t=2)
+    told = Teller(probe=False).ok("main", 200, OWN, at=3)
+    told.plan["requests"][0]["headers"] = [[name, '"v1"']]
+    verdict = verdict_of(wire, told)
+    assert (verdict.grade == "unsupported") is not valid
+    if not valid:
+        assert verdict.sentence == "Not applicable: its request has no If-None-Match field."
+
+
 def test_no_request_is_nobodys_fault() -> None:
     wire = Wire()
     wire.connect()

@@ -34,7 +34,12 @@ _MESSAGE_LIMIT = 120
 def of_invalid(invalid: Invalid) -> str:
     if invalid.grade == "unsupported":
         if invalid.about == "http10":
-            return "Not applicable: the client says HTTP/1.0, and gets no interim responses."
+            return (
+                "Not applicable: the client says HTTP/1.0, and gets neither interim responses nor "
+                "chunked content."
+            )
+        if invalid.about == "asked":
+            return f"Not applicable: {invalid.what}."
         return f"Not applicable: the client declares that it cannot do this ({invalid.what})."
     return f"{_ABOUT[invalid.about]}: {invalid.what}."
 

@@ -29,11 +29,14 @@ STRAY_LEAD_MS = 50.0
 _OF_ORDER = {"interim": 0, "response": 1, "end": 2}
 
 
+_ANSWERED_FIELDS = frozenset(("range", "if-none-match", "if-match"))
+
+
 @dataclass(frozen=True)
 class Invalid:
     rule: str
     grade: str  # error, unsupported, inconclusive
-    about: str  # server, adapter, environment, witness, http10, timing, declared
+    about: str  # server, adapter, environment, witness, http10, timing, declared, asked
     what: str
     repeat: bool = False
 
@@ -47,6 +50,7 @@ def check(case: Case) -> Invalid | None:
         _adapter,
         _unsupported,
         _http10,
+        _fields,
         _no_request,
         _timing,
     )
@@ -204,10 +208,27 @@ def _declared(case: Case, what: str, value: Any) -> bool:
 
 
 def _http10(case: Case) -> Invalid | None:
-    """V4: a client that says HTTP/1.0 must not be sent any 1xx (RFC 9110, section 15.2)."""
+    """V4: a client that says HTTP/1.0 must not be sent any 1xx (RFC 9110, section 15.2), nor a
+    Transfer-Encoding (RFC 9112, section 6.1)."""
     for event in case.transcript.named("http10"):
         if event.exchange is None or any(e.number == event.exchange for e in case.chain):
             return Invalid("V4", "unsupported", "http10", "its request says HTTP/1.0")
+    for exchange in case.chain:
+        final = exchange.final
+        if exchange.version == "1.0" and final and final.head.values("transfer-encoding"):
+            return Invalid("V4", "unsupported", "http10", "its request says HTTP/1.0")
+    return None
+
+
+def _fields(case: Case) -> Invalid | None:
+    """V3: a 206, 304 or 412 answers a field of the request (RFC 9110, 15.3.7, 15.4.5, 15.5.13). A
+    client that cannot send it was not asked the question; that one that can does so is for its
+    contract to prove, see contract_sends.py."""
+    asked = [str(name) for name, _ in case.observation.plan["requests"][0].get("headers", ())]
+    for name in asked if case.chain else ():
+        needed = name.lower() in _ANSWERED_FIELDS
+        if needed and not any(exchange.has_field(name.lower()) for exchange in case.chain):
+            return Invalid("V3", "unsupported", "asked", f"its request has no {name} field")
     return None
 
 
