@@ -28,7 +28,7 @@ import org.eclipse.jetty.util.ssl.SslContextFactory;
 
 /** Jetty's HttpClient, version 12. */
 public final class Main extends Adapter {
-    private static final String REPORT = "report"; // an attribute of each request
+    private static final String SHOWN = "shown"; // an attribute of each request
 
     private Main() {
         super("jetty-client", versionOf(HttpClient.class));
@@ -96,11 +96,13 @@ public final class Main extends Adapter {
                     ? new BytesRequestContent(request.body)
                     : new InputStreamRequestContent(request.bodyStream()));
         }
-        message.attribute(REPORT, report);
+        Shown shown = new Shown(report);
+        message.attribute(SHOWN, shown);
         InputStreamResponseListener listener = new InputStreamResponseListener();
         message.send(listener);
         // No limit of its own: the timers of the request end it.
         Response response = listener.get(Long.MAX_VALUE, TimeUnit.NANOSECONDS);
+        shown.isOver = true;
         report.response(response.getStatus(), response.getReason(), fields(response.getHeaders()));
         report.body(new byte[0], 0);
         readAll(listener.getInputStream(), report);
@@ -119,7 +121,7 @@ public final class Main extends Adapter {
         handlers.put(new ContinueProtocolHandler() {
             @Override
             protected Runnable onContinue(org.eclipse.jetty.client.Request request) {
-                report(request).interim(100, List.of());
+                shown(request).interim(100, List.of());
                 return super.onContinue(request);
             }
         });
@@ -127,20 +129,36 @@ public final class Main extends Adapter {
             @Override
             protected void onProcessing(
                     org.eclipse.jetty.client.Request request, HttpFields fields) {
-                report(request).interim(102, fields(fields));
+                shown(request).interim(102, fields(fields));
             }
         });
         handlers.put(new EarlyHintsProtocolHandler() {
             @Override
             protected void onEarlyHints(
                     org.eclipse.jetty.client.Request request, HttpFields fields) {
-                report(request).interim(103, fields(fields));
+                shown(request).interim(103, fields(fields));
             }
         });
     }
 
-    private static Report report(org.eclipse.jetty.client.Request request) {
-        return (Report) request.getAttributes().get(REPORT);
+    private static Shown shown(org.eclipse.jetty.client.Request request) {
+        return (Shown) request.getAttributes().get(SHOWN);
+    }
+
+    /** The interim responses of one request; what a handler is shown behind the final head belongs to no response. */
+    private static final class Shown {
+        private final Report report;
+        private volatile boolean isOver;
+
+        private Shown(Report report) {
+            this.report = report;
+        }
+
+        private void interim(int status, List<Object> fields) {
+            if (!isOver) {
+                report.interim(status, fields);
+            }
+        }
     }
 
     @Override
