@@ -99,6 +99,33 @@ def test_the_next_request_gets_an_empty_answer_of_the_first() -> None:
     assert reason(verdict, "K2") == {"rule": "K2", "probe": "probe", "got": "head(0)"}
 
 
+@pytest.mark.parametrize(
+    ("shown", "connection"),
+    [
+        ([["Content-Length", str(len(OWN))]], "poisoned"),  # that of the first answer
+        ([], "reused"),  # its own, which announces none
+        ([["Content-Length", "7"]], "reused"),  # of no answer at all: the client's own doing
+    ],
+)
+def test_the_next_head_shows_the_length_that_the_first_answer_announced(
+    shown: list[list[str]], connection: str
+) -> None:
+    """It came late, when its own answer had left as well: time tells nothing, content neither."""
+    wire = Wire()
+    conn = wire.connect()
+    first = conn.request()
+    conn.head(first, 102, t=2)
+    probe = conn.request("HEAD", resource="probe", t=5)
+    conn.answer(first, 200, OWN, t=300)
+    conn.head(probe, 200, t=320)
+    told = Teller().ok("main", 102, at=3).ok("probe", 200, b"", started=4, at=330, fields=shown)
+    told.plan["requests"][1]["method"] = "HEAD"
+    verdict = verdict_of(wire, told)
+    assert verdict.facts["connection"] == connection
+    if connection == "poisoned":
+        assert reason(verdict, "K2") == {"rule": "K2", "probe": "probe", "got": "head(0)"}
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_the_next_request_follows_the_redirection_of_the_first(late: bool) -> None:
     """It takes the 302 for its own answer. Whether it then finds its own answer on the connection

@@ -154,10 +154,31 @@ def _foreign_status(case: Case, probe: Delivery) -> str | None:
             # The content names its exchange. Time would be the weaker witness: the server may be
             # kept from running between a send and the note of when it was.
             return None
+        other = _announced_by_another(case, own)
+        if other is not None:
+            return f"head({other.number})"
         at = None if told.response is None else float(told.response["at"])
         if at is None or at >= own.head.began - CLOCK_TOLERANCE_MS:
             return None
     return _place_of(case, status)
+
+
+def _announced_by_another(case: Case, own: Final) -> Exchange | None:
+    """The exchange whose final head announces the length that was shown for the probe, where the
+    probe's own head announces another one or none: the head of an answer to HEAD has no content
+    that would name it, and may come so late that time does not tell either."""
+    told = case.probe.response
+    fields = () if told is None else told.get("fields") or ()
+    shown = [value for name, value in fields if str(name).lower() == "content-length"]
+    if not shown or shown == own.head.values("content-length"):
+        return None
+    connections = {exchange.conn for exchange in case.probes}
+    for exchange in case.chain:
+        final = exchange.final
+        if exchange.conn in connections and final is not None:
+            if final.head.values("content-length") == shown:
+                return exchange
+    return None
 
 
 def _place_of(case: Case, status: int) -> str | None:
