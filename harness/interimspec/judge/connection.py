@@ -174,10 +174,9 @@ def _announced_by_another(case: Case, own: Final) -> Exchange | None:
         return None
     connections = {exchange.conn for exchange in case.probes}
     for exchange in case.chain:
-        final = exchange.final
-        if exchange.conn in connections and final is not None:
-            if final.head.values("content-length") == shown:
-                return exchange
+        announced = [] if exchange.final is None else exchange.final.head.values("content-length")
+        if exchange.conn in connections and announced == shown:
+            return exchange
     return None
 
 
