@@ -131,13 +131,20 @@ public abstract class Adapter {
         put(mapOf("event", "hello", "client", client, "version", version, "stack", stack, "can", can));
         BufferedReader in = new BufferedReader(
                 new InputStreamReader(System.in, StandardCharsets.UTF_8));
-        for (String line = in.readLine(); line != null; line = in.readLine()) {
-            if (!line.isBlank()) {
-                play(new Plan(cast(Json.read(line))));
+        int status = 1;
+        // Threads of the client must not keep the process alive after its input has ended, nor after
+        // what this one was ended by: that would look like a client that waits.
+        try {
+            for (String line = in.readLine(); line != null; line = in.readLine()) {
+                if (!line.isBlank()) {
+                    play(new Plan(cast(Json.read(line))));
+                }
             }
+            status = 0;
+        } catch (Throwable ended) {
+            ended.printStackTrace();
         }
-        // Threads of the client must not keep the process alive after its input has ended.
-        System.exit(0);
+        System.exit(status);
     }
 
     private void play(Plan plan) throws Exception {

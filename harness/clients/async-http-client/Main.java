@@ -92,6 +92,9 @@ public final class Main extends Adapter {
             Timers.total(builder, request.timer("total_ms"));
         }
         Response response = client.executeRequest(builder).get();
+        if (response == null) {
+            throw new IOException("executeRequest(...).get() returned null: there was no response");
+        }
         List<Object> fields = new ArrayList<>();
         for (Map.Entry<String, String> field : response.getHeaders()) {
             fields.add(Arrays.asList(field.getKey(), field.getValue()));
