@@ -47,17 +47,26 @@ async def _search(search: VarySpec, attempt: Try) -> Attempt:
         return tried[search.high]
     if not await is_good(search.low):
         return _with_trait(tried[search.low], search.param, {"below": search.low}, tried)
-    good, bad = search.low, search.high
-    while bad - good > max(1, good // FINE):
-        # Limits are mostly round numbers, small against the range: narrow by magnitude first.
-        middle = int((good * bad) ** 0.5) if bad > 4 * good else (good + bad) // 2
-        middle = min(max(middle, good + 1), bad - 1)
-        if await is_good(middle):
-            good = middle
-        elif not tried[middle].decided:
-            return tried[middle]
-        else:
-            bad = middle
+    good, bad, patience = search.low, search.high, 1
+    while True:
+        while bad - good > max(1, good // FINE):
+            # Limits are mostly round numbers, small against the range: narrow by magnitude first.
+            middle = int((good * bad) ** 0.5) if bad > 4 * good else (good + bad) // 2
+            middle = min(max(middle, good + 1), bad - 1)
+            if await is_good(middle, patience):
+                good = middle
+            elif not tried[middle].decided:
+                return tried[middle]
+            else:
+                bad = middle
+        if tried[bad].outcome != "timeout" or patience == PATIENCE or bad == search.high:
+            break
+        # The limit of a busy machine, or of a client that gets slower: with more time it shows.
+        patience = PATIENCE
+        if await is_good(bad, patience):
+            good, bad = bad, search.high
+        elif not tried[bad].decided:
+            return tried[bad]
     return _with_trait(
         tried[bad],
         search.param,

@@ -100,3 +100,21 @@ def test_a_sweep_tries_an_unclean_value_once_more() -> None:
     found, tried = ask(VarySpec("at", "sweep", 1, 9), grade)
     assert found.grade == "pass"
     assert tried.count(4) == 2
+
+
+@pytest.mark.parametrize("beyond", ["error", "timeout"])
+def test_a_timeout_before_the_limit_is_tried_with_more_time(beyond: str) -> None:
+    """The machine is slow from 5,000 on; the client gives up from 9,000 on."""
+    asked: set[int] = set()
+
+    async def attempt(params: Mapping[str, int], patience: int) -> Attempt:
+        asked.add(patience)
+        slow = params["n"] >= 5_000 and patience == 1
+        outcome = "timeout" if slow else beyond if params["n"] >= 9_000 else "final"
+        return Attempt({"outcome": outcome, "grade": "info", "traits": {}}, duration_ms=1.0)
+
+    search = VarySpec("n", "search", 1, 16_384, ("final",))
+    trait = asyncio.run(vary.run(search, attempt)).verdict["traits"]["n"]
+    assert trait["good_to"] < 9_000 <= trait["bad_from"] <= 9_000 + 9_000 // vary.FINE
+    assert trait["then"] == beyond
+    assert asked == {1, vary.PATIENCE}
