@@ -99,9 +99,10 @@ def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     ) == (other.get("outcome"), other.get("grade"), connection_class(other.get("connection")))
 
 
-#: Where a client gives up may depend on how the octets fall into reads, or on the depth of a stack:
-#: such a limit moves by so large a part of itself from run to run, and that is no news.
-_LIMIT_MOVES = 1 / 8
+#: Where a client gives up may depend on how the octets fall into reads, or on how much of a stack
+#: is compiled yet: such a limit moves by so large a part of itself from run to run. That is no news.
+_LIMIT_MOVES = 1 / 3
+_EXACT_TO = 128  # small limits are numbers that somebody chose: there every change is news
 #: What is too much for a timer depends on how fast the machine is, and on what else it does.
 _SLOW_LIMIT_MOVES = 3
 
@@ -115,7 +116,8 @@ def same_trait(one: Any, other: Any) -> bool:
         ):
             moves = _SLOW_LIMIT_MOVES if then == "timeout" else _LIMIT_MOVES
             near = max(good, other_good) <= min(bad, other_bad) * (1 + moves)
-            return bool(then == other_then and near)
+            exact = min(good, other_good) <= _EXACT_TO and good != other_good
+            return bool(then == other_then and near and not exact)
     return bool(one == other)
 
 

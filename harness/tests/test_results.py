@@ -285,4 +285,4 @@ def test_a_limit_that_moves_by_some_percent_stays_as_committed(tmp_path: Path) -
 
     assert found(9345, 9400) == 9345
     assert found(10233, 10288) == 9345
-    assert found(12000, 12050) == 12000
+    assert found(13000, 13050) == 13000
