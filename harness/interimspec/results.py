@@ -100,7 +100,7 @@ def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 #: Where a client gives up may depend on how the octets fall into reads, or on how much of a stack
-#: is compiled yet: such a limit moves by so large a part of itself from run to run. That is no news.
+#: is compiled yet: such a limit moves by so large a part of itself from run to run, and is no news.
 _LIMIT_MOVES = 1 / 3
 _EXACT_TO = 128  # small limits are numbers that somebody chose: there every change is news
 #: What is too much for a timer depends on how fast the machine is, and on what else it does.
@@ -154,6 +154,9 @@ def accept(
         row = rows.setdefault(row_id, RowResults(row_id, {}))
         _update_head(row, record)
         touched[row_id] = row
+        if _is_not_spoken(record):
+            row.cells.pop(name, None)
+            continue
         before = row.cells.get(name)
         cell = _cell(run, record, before, withheld)
         if before is None or not same(before, cell):
@@ -161,11 +164,18 @@ def accept(
         row.cells[name] = cell
         count += 1
     files = []
-    for row in touched.values():
+    for row in (row for row in touched.values() if row.cells):
         for name in [n for n in row.cells if n.split("[")[0] not in known_scenarios]:
             del row.cells[name]
         files.append(_write(folder, row))
     return Accepted(tuple(files), count, tuple(sorted(changed)), tuple(sorted(left_out)))
+
+
+def _is_not_spoken(record: Mapping[str, Any]) -> bool:
+    """Whether the client speaks no such protocol at all: that is said once, by its manifest."""
+    first: Mapping[str, Any] = next(iter(record.get("reasons") or ()), {})
+    what = str(first.get("what", ""))
+    return bool(first.get("declared")) and (what == "TLS" or what.startswith("HTTP/"))
 
 
 def _update_head(row: RowResults, record: Mapping[str, Any]) -> None:

@@ -286,3 +286,16 @@ def test_a_limit_that_moves_by_some_percent_stays_as_committed(tmp_path: Path) -
     assert found(9345, 9400) == 9345
     assert found(10233, 10288) == 9345
     assert found(13000, 13050) == 13000
+
+
+def test_a_protocol_that_a_client_does_not_speak_is_no_cell(tmp_path: Path) -> None:
+    def kept(what: str) -> list[str]:
+        reasons = [{"rule": "V3", "what": what, "declared": True}]
+        again = record("other", grade="unsupported", outcome=None, reasons=reasons)
+        accept(tmp_path, record(), again)
+        (row,) = results.load(tmp_path / "results").values()
+        return sorted(row.cells)
+
+    assert kept("method COPY") == ["other[h1]", "single-102[h1]"]
+    for what in ("TLS", "HTTP/2", "HTTP/2 without TLS"):
+        assert kept(what) == ["single-102[h1]"]
