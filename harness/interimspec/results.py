@@ -155,7 +155,6 @@ def accept(
         _update_head(row, record)
         touched[row_id] = row
         if _is_not_spoken(record):
-            row.cells.pop(name, None)
             continue
         before = row.cells.get(name)
         cell = _cell(run, record, before, withheld)
@@ -164,9 +163,12 @@ def accept(
         row.cells[name] = cell
         count += 1
     files = []
-    for row in (row for row in touched.values() if row.cells):
-        for name in [n for n in row.cells if n.split("[")[0] not in known_scenarios]:
-            del row.cells[name]
+    for row in touched.values():
+        row.cells = {
+            name: cell
+            for name, cell in row.cells.items()
+            if name.split("[")[0] in known_scenarios and not _is_not_spoken(cell)
+        }
         files.append(_write(folder, row))
     return Accepted(tuple(files), count, tuple(sorted(changed)), tuple(sorted(left_out)))
 
