@@ -155,6 +155,7 @@ def accept(
         _update_head(row, record)
         touched[row_id] = row
         if _is_not_spoken(record):
+            row.cells.pop(name, None)
             continue
         before = row.cells.get(name)
         cell = _cell(run, record, before, withheld)
