@@ -428,7 +428,7 @@ static bool on_content(struct h2_session *session, struct h2_stream *stream,
 {
     size_t len = frame->payload.len;
     stream->receive_window -= (int64_t)len;
-    /* An empty frame takes no window, so it may come while SETTINGS have made the window negative. */
+    /* An empty frame takes no window: it may come while SETTINGS have made the window negative. */
     if (len > 0 && stream->receive_window < 0) {
         return fail_stream(session, stream->id, H2_FLOW_CONTROL_ERROR,
                            "more DATA than the window of the stream");
